@@ -1,0 +1,52 @@
+"""What a backend says about a workload: the facts on which grants and stops rest."""
+
+from dataclasses import dataclass
+
+from .status import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running copy of the app: a pod, a container, a process.
+
+    A resumed instance is a new instance: it has a new `id`, so that a stop meant for the old one can never reach it.
+    """
+
+    id: str
+    address: str
+    """Where Caddy dials it: `host:port`. Empty for an app that takes no requests (no port)."""
+    terminating: bool = False
+    ready: bool = False
+    """It has answered its readiness probe once (or the backend says so)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A consistent look at one workload."""
+
+    desired: int
+    """The scale that is asked of the backend now."""
+    settled: bool
+    """The backend has acted on `desired`: nothing that was decided earlier is still to be started or stopped."""
+    version: str
+    """Precondition of a stop; moved by every start, stop and fence."""
+    instances: tuple[Instance, ...] = ()
+    failure: Failure | None = None
+    """Why the last start failed or the last instance ended by itself; None once a newer instance runs."""
+    restarts_itself: bool = False
+    """The backend starts a crashed instance again without being asked."""
+    outdated: bool = False
+    """What runs was started from an older definition."""
+
+    @property
+    def live(self) -> tuple[Instance, ...]:
+        """The instances that are not terminating."""
+        return tuple(i for i in self.instances if not i.terminating)
+
+    @property
+    def terminating(self) -> bool:
+        """True while something that is on its way out is still there."""
+        return any(i.terminating for i in self.instances)
+
+
+NOTHING = Observation(desired=0, settled=True, version="")

@@ -1,0 +1,185 @@
+"""The shared status of one WakeService: the only memory that gateways and controller have in common.
+
+On one machine it is a record in the runtime directory, on Kubernetes the status in the API server. The controller owns everything but
+`gateways`; each gateway owns its own entry there.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+class Serving(StrEnum):
+    """Where the requests of a service go: to the app, to the hold while it is drained, or to the hold because it sleeps."""
+
+    AWAKE = "Awake"
+    DRAINING = "Draining"
+    ASLEEP = "Asleep"
+
+
+class ReportKind(StrEnum):
+    """What a gateway says about one epoch."""
+
+    IDLE = "Idle"
+    DRAINED = "Drained"
+    BUSY = "Busy"
+
+
+class DrainReason(StrEnum):
+    """Why a service was (or is being) put to sleep."""
+
+    IDLE = "Idle"
+    REQUESTED = "Requested"
+    SCHEDULED = "Scheduled"
+    SUSPENDED = "Suspended"
+    REMOVED = "Removed"
+    DEFINITION_CHANGED = "DefinitionChanged"
+    DEPENDENCY_SLEEPS = "DependencySleeps"
+    START_FAILED = "StartFailed"
+    SHUTDOWN = "Shutdown"
+
+
+class WakeReason(StrEnum):
+    """Why a service was woken."""
+
+    REQUEST = "Request"
+    COMMAND = "Command"
+    PIN = "Pin"
+    SCHEDULE = "Schedule"
+    DEPENDANT = "Dependant"
+    DEFINITION_CHANGED = "DefinitionChanged"
+    ADOPTED = "Adopted"
+    DRAIN_ENDED = "DrainEnded"
+
+
+class FailureReason(StrEnum):
+    """The class of a failed start or of a crash. Strangers may see the class; the message is for those who may read logs."""
+
+    EXITED = "Exited"
+    COMMAND_NOT_FOUND = "CommandNotFound"
+    NOT_PERMITTED = "NotPermitted"
+    PORT_TAKEN = "PortTaken"
+    NO_ANSWER = "NoAnswer"
+    UNHEALTHY = "Unhealthy"
+    DEPENDENCY_FAILED = "DependencyFailed"
+    BACKEND = "Backend"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked for a wake. Never carries a query string."""
+
+    at: datetime
+    method: str = ""
+    host: str = ""
+    path: str = ""
+    user_agent: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a start failed or an instance ended.
+
+    `id` names the attempt (the instance), so that one failure is counted once. `healable` says that the backend may still mend it by
+    itself; such a failure ends a wait early only where `wake.failFast` says so.
+    """
+
+    id: str
+    reason: FailureReason
+    message: str
+    healable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A gateway's entry: what it says about `epoch`. A report about another epoch than the status shows is void."""
+
+    gateway: str
+    kind: ReportKind
+    epoch: int
+    holding: bool = False
+    """Beside `Busy`: requests wait here right now. It decides nothing but whether a slow start may be given up."""
+    asker: Asker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """The last drain: kept through `Asleep`, so that the status says why the app sleeps."""
+
+    reason: DrainReason
+    forced: bool
+    cause: Failure | None = None
+    """With `START_FAILED`: what went wrong."""
+    backoff: float = 0.0
+    """With `START_FAILED`: how long each gateway answers with the cause, in seconds on its own clock since it saw this epoch."""
+    rewake: bool = False
+    """Wake again by itself once it sleeps (a changed definition)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopIntent:
+    """Written before an instance is stopped, where stops carry no version. The instance is terminating until it is gone."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """Values of wishes and schedule edges that were acted on; each acts once."""
+
+    wake: str = ""
+    sleep: str = ""
+    schedule: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A Kubernetes-style condition."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One WakeService's shared status. `version` is the token of compare-and-swap; whoever writes gives the one it read."""
+
+    uid: str
+    serving: Serving
+    epoch: int
+    since: datetime
+    drain: Drain | None = None
+    woken_by: WakeReason | None = None
+    asker: Asker | None = None
+    failures: int = 0
+    """Failed starts in a row."""
+    failed: str = ""
+    """`Failure.id` of the last failure that was written, so that one failure is given up once."""
+    gateways: tuple[Report, ...] = ()
+    stop: StopIntent | None = None
+    handled: Handled = Handled()
+    conditions: tuple[Condition, ...] = ()
+    version: int = 0
+
+    @property
+    def forced(self) -> bool:
+        """True in a forced drain."""
+        return self.serving is Serving.DRAINING and self.drain is not None and self.drain.forced
+
+    def report_of(self, gateway: str) -> ReportKind | None:
+        """What `gateway` says about the present epoch; None for silence and for a report about another epoch."""
+        entry = self.entry_of(gateway)
+        return entry.kind if entry is not None and entry.epoch == self.epoch else None
+
+    def entry_of(self, gateway: str) -> Report | None:
+        """The entry of `gateway`, whatever epoch it speaks about."""
+        return next((r for r in self.gateways if r.gateway == gateway), None)
+
+    def with_report(self, report: Report) -> "Status":
+        """This status with `report` in place of that gateway's entry."""
+        others = tuple(r for r in self.gateways if r.gateway != report.gateway)
+        return replace(self, gateways=(*others, report))

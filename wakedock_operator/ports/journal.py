@@ -1,0 +1,54 @@
+"""A bounded history of who woke what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from wakedock_operator.core.status import Asker
+from wakedock_operator.resource import Key
+
+
+class EventKind(StrEnum):
+    """What happened."""
+
+    WOKE = "Woke"
+    SLEPT = "Slept"
+    WAKE_FAILED = "WakeFailed"
+    DRAINING = "Draining"
+    CRASHED = "Crashed"
+    PINNED = "Pinned"
+    UNPINNED = "Unpinned"
+    ADDED = "Added"
+    REMOVED = "Removed"
+    REJECTED = "Rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of history. `phases` are seconds since the wake was asked for: asked, started, answering, granted."""
+
+    at: datetime
+    key: Key
+    kind: EventKind
+    reason: str = ""
+    message: str = ""
+    asker: Asker | None = None
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """History, kept over restarts, bounded. A failing or slow write never delays a wake."""
+
+    def record(self, event: Event) -> None:
+        """Queue one event. Never blocks, never raises; when the queue is full the oldest queued event is dropped and counted."""
+        ...
+
+    async def events(self, *, key: Key | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
+        """The newest events, newest first."""
+        ...
+
+    async def typical_wake(self, key: Key) -> float | None:
+        """Median duration of the last wakes in seconds; None while there were none."""
+        ...
