@@ -1,0 +1,132 @@
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Results of test runs, for CI and for people who look later.
+REPORTS := build/reports
+
+# Tests that start real programs. They come after the others, as they are slower and say less about where a fault is.
+SYSTEM := (e2e or caddy or grpc or http3)
+# How many tests run at once; pytest -n.
+WORKERS ?= auto
+
+##@ Try it
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Two apps that depend on each other sleep, wake and sleep again; takes a minute, leaves nothing running
+	$(BIN)/wakedock demo
+
+.PHONY: run
+run: $(VENV)/.runtime ## Serve examples/services in the foreground; Ctrl-C ends it
+	$(BIN)/wakedock run -f examples/services
+
+##@ Work on it
+
+.PHONY: venv
+venv: $(VENV)/.development ## Everything for development in .venv, exactly as locked
+
+.PHONY: format
+format: $(VENV)/.development ## Format the code and fix what can be fixed mechanically
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: hooks
+hooks: $(VENV)/.development ## Format and lint at each git commit
+	$(BIN)/pre-commit install
+
+.PHONY: docs
+docs: $(VENV)/.development ## Write the generated files: references, schemas, .env.example
+	$(BIN)/python hack/generate.py
+
+.PHONY: lock
+lock: $(VENV)/.development ## Write the lock files from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(BIN)/python hack/lock.py $(if $(UPGRADE),--upgrade)
+
+##@ Prove it
+
+.PHONY: lint
+lint: lint-ruff lint-format lint-types lint-imports lint-generated ## Style, format, types, layers, and generated files that are up to date
+
+.PHONY: lint-ruff lint-format lint-types lint-imports lint-generated
+lint-ruff: $(VENV)/.development
+	$(BIN)/ruff check
+lint-format: $(VENV)/.development
+	$(BIN)/ruff format --check
+lint-types: $(VENV)/.development
+	$(BIN)/mypy
+lint-imports: $(VENV)/.development
+	$(BIN)/lint-imports --no-cache
+lint-generated: $(VENV)/.development
+	$(BIN)/python hack/generate.py --check
+
+.PHONY: test
+test: test-unit test-core-coverage test-system test-soak ## All tests: units and contracts, coverage of core/, whole programs, a short soak
+
+.PHONY: test-unit
+test-unit: $(VENV)/.development ## Units and contracts, without starting Caddy
+	@rm -f $(REPORTS)/coverage.json && mkdir -p $(REPORTS)
+	$(PYTEST) -n $(WORKERS) -m "not ($(SYSTEM) or soak or bench)" --junit-xml=$(REPORTS)/unit.xml \
+		--cov=wakedock_operator/core --cov-report= --cov-report=json:$(REPORTS)/coverage.json
+
+.PHONY: test-core-coverage
+test-core-coverage: $(VENV)/.development
+	$(BIN)/python hack/core_coverage.py $(REPORTS)/coverage.json
+
+.PHONY: test-system
+test-system: $(VENV)/.development ## Whole programs: Caddy, gRPC, HTTP/3, WakeDock as a person starts it
+	$(PYTEST) -n $(WORKERS) --dist=loadfile -m "$(SYSTEM) and not (soak or bench)" --junit-xml=$(REPORTS)/system.xml
+
+.PHONY: test-soak
+test-soak: $(VENV)/.development
+	$(PYTEST) -m soak --junit-xml=$(REPORTS)/soak.xml
+
+.PHONY: soak
+soak: $(VENV)/.development ## The long soak: sleeps and wakes under load, 0 requests lost, 0 served twice
+	$(PYTEST) -m soak --large --capture=no
+
+.PHONY: model
+model: $(VENV)/.development ## The protocol's states, explored to the large bound
+	$(PYTEST) -m model --large --capture=no
+
+.PHONY: bench
+bench: $(VENV)/.development ## Measure against stock Caddy and print a table
+	$(BIN)/python -m bench
+
+##@ Give it away
+
+.PHONY: build
+build: $(VENV)/.development ## Wheel and source distribution in dist/
+	$(BIN)/python -m build --no-isolation
+
+.PHONY: pin
+pin: $(VENV)/.development ## Replace the tags in the GitHub workflows by the commits they name; needs the internet
+	$(BIN)/python hack/pin.py
+
+.PHONY: clean
+clean: ## Remove what was built, cached and installed here
+	rm -rf build dist .venv .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find wakedock_operator tests hack bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# What each environment holds is stamped, so that the second time is quick. The lock files decide when a stamp is old.
+# Builds use the locked build backends too: --no-build-isolation keeps pip from fetching others.
+$(VENV)/.runtime: requirements/runtime.lock requirements/build.lock pyproject.toml
+	@python=$$(hack/find-python) && "$$python" -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/build.lock
+	$(PIP) install --require-hashes --no-build-isolation -r requirements/runtime.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.development: requirements/development.lock $(VENV)/.runtime
+	$(PIP) install --require-hashes --no-build-isolation -r requirements/development.lock
+	@touch $@
