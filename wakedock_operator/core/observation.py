@@ -1,8 +1,8 @@
 """What a backend says about a workload: the facts on which grants and stops rest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .status import Failure
+from .status import Failure, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,13 @@ class Observation:
     def terminating(self) -> bool:
         """True while something that is on its way out is still there."""
         return any(i.terminating for i in self.instances)
+
+    def under(self, status: Status) -> "Observation":
+        """This observation with every instance that the status wants stopped shown as terminating, although no signal may have reached it yet."""
+        if status.stop is None or not any(i.id in status.stop.instances for i in self.live):
+            return self
+        named = status.stop.instances
+        return replace(self, settled=False, instances=tuple(replace(i, terminating=i.terminating or i.id in named) for i in self.instances))
 
 
 NOTHING = Observation(desired=0, settled=True, version="")

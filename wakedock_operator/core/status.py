@@ -119,9 +119,9 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class StopIntent:
-    """Written before an instance is stopped, where stops carry no version. The instance is terminating until it is gone."""
+    """Written before instances are stopped, where stops carry no version. Each is terminating until it is gone."""
 
-    instance: str
+    instances: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

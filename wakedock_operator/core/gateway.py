@@ -1,0 +1,290 @@
+"""A gateway's half of the protocol: facts about one service → the next step.
+
+The gateway carries a step out, gathers the facts again and asks for the next one, until it is told to rest. Every step is one call of one
+port, so that the model test can interleave them as they interleave in the world. The clauses are those of the protocol in
+`docs/design/protocol.md`: *Sleep* 1 to 3, *Forced drain*, *Wake* 1 to 4, *A hold while `Awake`*, *A start that fails*.
+"""
+
+from dataclasses import dataclass, replace
+
+from .observation import Instance, Observation
+from .status import ReportKind, Serving, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a gateway remembers about one service for one epoch. It dies with the process: `adopt` rebuilds what must survive."""
+
+    epoch: int = -1
+    """The epoch it acts for; another one in the status must be adopted first."""
+    fenced: bool = False
+    drained: bool = False
+    """`Drained` was sent for this epoch, whether or not an answer came."""
+    allowed: bool = False
+    """The answer to a `Busy` showed this epoch still `Draining`."""
+    let_through: bool = False
+    """A request was let through in this drain: no `Drained` any more, and `Busy` is owed."""
+
+
+def adopt(status: Status, gateway: str) -> Memory:
+    """The memory for a new epoch, or after a restart: the gateway's own report is read back before anything is decided."""
+    own = status.report_of(gateway)
+    return Memory(
+        epoch=status.epoch,
+        drained=own is ReportKind.DRAINED,
+        allowed=own is ReportKind.BUSY and status.serving is Serving.DRAINING,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything a gateway knows about one service."""
+
+    gateway: str
+    status: Status
+    """As last seen; it may lag behind."""
+    memory: Memory
+    steering: str | None
+    """Where requests are sent now; None for the hold."""
+    held: bool
+    """Requests are parked here."""
+    wanted: bool = False
+    """A waiting page's visitor or a waking dependant needs it, without a parked request."""
+    refusing: bool = False
+    """What is held is to be refused: suspended, ended, or a failed start whose back-off runs."""
+    in_flight: bool = False
+    """The last answered look of this drain found something in flight."""
+    quiet: bool = False
+    """This drain: steered to the hold, an answered look, the quiet moment, then one zero."""
+    idle: bool = False
+    """The idle time-out has passed without a request."""
+    patience_over: bool = False
+    """Something waits here for longer than `drainPatience`."""
+    backend: Observation | None = None
+    """The last consistent look since the last start, fence or change; None: look first."""
+    answered: str | None = None
+    """The instance that answered a probe, not doubted since by a request that came back."""
+    dependencies_ready: bool = True
+    may_start: bool = True
+    """No back-off after a failure runs here."""
+
+    @property
+    def asked(self) -> bool:
+        """Somebody waits for this service."""
+        return (self.held or self.wanted) and not self.refusing
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Write the steering file; None is the hold."""
+
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take over the epoch of the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Write this gateway's report about the epoch."""
+
+    kind: ReportKind
+    holding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookInFlight:
+    """Go on with the drain: look at the in-flight list, wait the quiet moment, look once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Take a consistent look at the backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Make sure that no stop decided earlier can still land."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Scale from zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask an instance whether it is ready."""
+
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Steer to the instance, then answer the holds."""
+
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer what is held with a problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing to do until something changes. `waiting` says for what, in words for the log."""
+
+    waiting: str = ""
+
+
+Step = Steer | Adopt | Say | LookInFlight | Observe | Fence | Start | Probe | Grant | Refuse | Rest
+
+
+def decide(facts: Facts) -> Step:
+    """The next step of a gateway for one service."""
+    status = facts.status
+    if facts.memory.epoch != status.epoch:
+        if status.serving is not Serving.AWAKE and facts.steering is not None:
+            return Steer(None)
+        return Adopt()
+    if facts.held and facts.refusing:
+        return Refuse()
+    match status.serving:
+        case Serving.AWAKE:
+            return _awake(facts)
+        case Serving.DRAINING:
+            return _forced_drain(facts) if status.forced else _drain(facts)
+        case Serving.ASLEEP:
+            return _asleep(facts)
+
+
+def after(facts: Facts, step: Step, *, answer: Status | None = None) -> Memory:
+    """The memory once `step` was carried out; `answer` is the status that a report was merged into."""
+    memory = facts.memory
+    match step:
+        case Adopt():
+            return adopt(facts.status, facts.gateway)
+        case Fence():
+            return replace(memory, fenced=True)
+        case Say(kind=ReportKind.DRAINED):
+            return replace(memory, drained=True)
+        case Say(kind=ReportKind.BUSY) if answer is not None:
+            draining = answer.epoch == memory.epoch and answer.serving is Serving.DRAINING
+            return replace(memory, allowed=memory.allowed or draining)
+        case Grant() if facts.status.serving is Serving.DRAINING:
+            return replace(memory, let_through=True)
+        case _:
+            return memory
+
+
+def _awake(facts: Facts) -> Step:
+    """Grant to what answers; start again what crashed and does not start itself; report idleness as it comes and goes."""
+    status, backend = facts.status, facts.backend
+    if facts.asked or facts.steering is None or backend is None:
+        if backend is None:
+            return Observe()
+        target = _target(backend, status)
+        if target is None:
+            if facts.steering is not None:
+                return Steer(None)
+            if facts.asked and not backend.restarts_itself and backend.desired == 0 and facts.may_start and facts.dependencies_ready:
+                return Start()
+        elif not _answered(facts, target):
+            return Probe(target)
+        elif facts.asked:
+            return Grant(target)
+        elif facts.steering is None and target.address:
+            return Steer(target.address)
+    elif _target(backend, status) is None:
+        return Steer(None)
+    said = status.report_of(facts.gateway)
+    if facts.idle and not facts.asked:
+        return Rest("for a request") if said is ReportKind.IDLE else Say(ReportKind.IDLE, holding=False)
+    if said is ReportKind.IDLE:
+        return Say(ReportKind.BUSY, holding=facts.held)
+    return Rest("for the app" if facts.asked else "for idleness")
+
+
+def _drain(facts: Facts) -> Step:
+    """*Sleep* 2: let through what comes before `Drained` was sent; after that, `Busy` first."""
+    said = facts.status.report_of(facts.gateway)
+    memory = facts.memory
+    if facts.asked and (not memory.drained or memory.allowed):
+        if facts.backend is None:
+            return Observe()
+        target = _target(facts.backend, facts.status)
+        if target is not None:
+            return Grant(target)
+    if facts.asked or facts.in_flight or memory.let_through:
+        return Rest("for the drain to end") if said is ReportKind.BUSY else Say(ReportKind.BUSY, holding=facts.held)
+    return _drained(facts, said)
+
+
+def _forced_drain(facts: Facts) -> Step:
+    """*Forced drain*: what is held waits without a word, until patience ends."""
+    said = facts.status.report_of(facts.gateway)
+    if facts.asked and facts.patience_over:
+        if said is not ReportKind.BUSY:
+            return Say(ReportKind.BUSY, holding=facts.held)
+        if facts.memory.allowed:
+            return _wake(facts)
+    if facts.memory.let_through:
+        return Rest("for the controller") if said is ReportKind.BUSY else Say(ReportKind.BUSY, holding=facts.held)
+    return _drained(facts, said)
+
+
+def _drained(facts: Facts, said: ReportKind | None) -> Step:
+    """`Drained` once nothing is in flight and the quiet moment has passed; never after a `Busy` for the same epoch."""
+    if said is not None:
+        return Rest("for the controller")
+    return Say(ReportKind.DRAINED, holding=False) if facts.quiet else LookInFlight()
+
+
+def _asleep(facts: Facts) -> Step:
+    """*Wake* 1: `Busy` before the workload is touched; then on."""
+    if not facts.asked:
+        if facts.steering is not None and facts.backend is None:
+            return Observe()
+        if facts.steering is not None and facts.backend is not None and _target(facts.backend, facts.status) is None:
+            return Steer(None)
+        entry = facts.status.entry_of(facts.gateway)
+        said_holding = entry is not None and entry.epoch == facts.memory.epoch and entry.holding
+        if said_holding and facts.steering is None and not facts.held:
+            return Say(ReportKind.BUSY, holding=False)
+        return Rest("for a request")
+    entry = facts.status.entry_of(facts.gateway)
+    if facts.status.report_of(facts.gateway) is not ReportKind.BUSY or (facts.held and entry is not None and not entry.holding):
+        return Say(ReportKind.BUSY, holding=facts.held)
+    return _wake(facts)
+
+
+def _wake(facts: Facts) -> Step:
+    """*Wake* 2 to 4: fence, start, then grant to an instance that answers and belongs to a settled backend."""
+    if not facts.memory.fenced:
+        return Fence()
+    backend = facts.backend
+    if backend is None:
+        return Observe()
+    if backend.desired == 0:
+        if not facts.dependencies_ready:
+            return Rest("for its dependencies")
+        return Start() if facts.may_start else Rest("for the back-off after a failed start")
+    if not backend.under(facts.status).settled:
+        return Rest("for the backend to settle")
+    target = _target(backend, facts.status)
+    if target is None:
+        return Rest("for an instance")
+    return Grant(target) if _answered(facts, target) else Probe(target)
+
+
+def _target(backend: Observation, status: Status) -> Instance | None:
+    """Where a request may go: an instance that is not terminating, nor about to be."""
+    live = backend.under(status).live
+    return live[-1] if live else None
+
+
+def _answered(facts: Facts, target: Instance) -> bool:
+    return facts.answered == target.id
