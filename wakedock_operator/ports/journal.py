@@ -9,6 +9,9 @@ from typing import Protocol
 from wakedock_operator.core.status import Asker
 from wakedock_operator.resource import Key
 
+TYPICAL_OF = 20
+"""How many wakes the typical duration is the median of."""
+
 
 class EventKind(StrEnum):
     """What happened."""
@@ -46,9 +49,12 @@ class Journal(Protocol):
         ...
 
     async def events(self, *, key: Key | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
-        """The newest events, newest first."""
+        """The newest events, newest first, all that were recorded before this call included. Raises OSError when they cannot be read."""
         ...
 
     async def typical_wake(self, key: Key) -> float | None:
-        """Median duration of the last wakes in seconds; None while there were none."""
+        """Median of how long the last wakes took until they were granted, in seconds; None while there were none.
+
+        Answers from memory. A service that was removed starts anew.
+        """
         ...

@@ -1,0 +1,1 @@
+"""Translations between the ports and the world: files, Caddy, processes. An adapter translates, it does not decide."""

@@ -1,0 +1,1 @@
+"""Definitions, wishes, the shared status and the history, in files."""
