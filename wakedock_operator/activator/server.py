@@ -9,9 +9,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from wakedock_operator.activator.hold_request import HoldRequest, MalformedHoldError, read_hold
+from wakedock_operator.activator.page.assets import PREFIX as ASSETS_PREFIX
+from wakedock_operator.activator.page.assets import AssetHandler, load_assets
+from wakedock_operator.activator.page.choice import wants_page
+from wakedock_operator.activator.page.progress import URL as PROGRESS_URL
+from wakedock_operator.activator.page.progress import ProgressHandler
+from wakedock_operator.activator.page.rendering import WaitingPages
 from wakedock_operator.activator.problems import INTERNAL, MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, problem_response, refusal_response
-from wakedock_operator.activator.questions import Gatekeeper, Granted
+from wakedock_operator.activator.questions import Gatekeeper, Granted, Question
 from wakedock_operator.ports.clock import Clock
+from wakedock_operator.resource import WakeService
 
 MAX_SOCKET_PATH = 107
 MAX_HEADER = 65536
@@ -25,14 +32,23 @@ log = structlog.get_logger(__name__)
 
 def build_app(gatekeeper: Gatekeeper, clock: Clock) -> web.Application:
     """The activator's application. Serve it with `serve`."""
+    assets = load_assets()
+    pages = WaitingPages(assets)
+    progress = ProgressHandler(gatekeeper)
 
     async def hold(request: web.Request) -> web.StreamResponse:
         asked = read_hold(request.headers, clock)
+        service = gatekeeper.service(asked.question.key)
+        if service is not None and wants_page(asked, service.spec.wake.on_cold):
+            return _page(gatekeeper, pages, asked.question, service)
         return await _held(gatekeeper, asked)
 
     app = web.Application(middlewares=[_answer_problems])
     app.router.add_get("/hold/{id}", hold, allow_head=False)
+    app.router.add_get(PROGRESS_URL, progress.handle, allow_head=False)
+    app.router.add_get(ASSETS_PREFIX + "{name}", AssetHandler(assets).handle)
     app.on_response_prepare.append(_without_server)
+    app.on_shutdown.append(progress.close)
     return app
 
 
@@ -66,6 +82,14 @@ async def serve(app: web.Application, socket_path: Path) -> web.AppRunner:
         await runner.cleanup()
         raise
     return runner
+
+
+def _page(gatekeeper: Gatekeeper, pages: WaitingPages, question: Question, service: WakeService) -> web.Response:
+    """Wake the app for a visitor, whose page asks again by itself: nothing is held."""
+    refusal = gatekeeper.visit(question)
+    if refusal is not None:
+        return pages.refused(service, refusal, host=question.asker.host)
+    return pages.waiting(service, gatekeeper.progress(question.key), host=question.asker.host)
 
 
 async def _held(gatekeeper: Gatekeeper, asked: HoldRequest) -> web.Response:

@@ -1,0 +1,1 @@
+"""The waiting page: what a browser shows while an app starts, its assets and its live progress."""
