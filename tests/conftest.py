@@ -1,5 +1,6 @@
 """What all tests share: a short directory for sockets, no network but loopback, no blocked event loop, no silent skip in CI."""
 
+import asyncio
 import ipaddress
 import os
 import shutil
@@ -27,6 +28,11 @@ settings.load_profile("wakedock")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--large", action="store_true", help="explore the large bound of the protocol model, soak for long")
+
+
+def pytest_configure() -> None:
+    # Else Python 3.11 makes an event loop when pytest-asyncio asks for the present one, and nobody closes it.
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture(scope="session")
