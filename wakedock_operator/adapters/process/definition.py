@@ -1,0 +1,49 @@
+"""What a definition means to this backend: what it cannot honour, when a process must be made anew, and what an app listens on."""
+
+import hashlib
+import json
+
+from wakedock_operator.adapters.process.account import may_run_as
+from wakedock_operator.adapters.process.environment import RESERVED
+from wakedock_operator.resource import WakeService
+from wakedock_operator.resource.references import PORT, references
+
+
+def refusal(service: WakeService) -> str | None:
+    """The first field that a process cannot honour, with the reason; None when there is none."""
+    spec = service.spec
+    if spec.app is None:
+        return "spec.targetRef: processes have no existing workload to refer to; describe the app in spec.app"
+    if spec.replicas != 1:
+        return f"spec.replicas: {spec.replicas} instances are not supported for processes, only 1; leave the field out"
+    if not may_run_as(spec.app.user):
+        return (
+            f"spec.app.user: only root may start processes of another user ({spec.app.user}); run WakeDock as root or leave the field out"
+        )
+    for variable in spec.app.env:
+        if variable.name in RESERVED:
+            return f"spec.app.env: {variable.name} is set by WakeDock; " + (
+                "use spec.port to choose the port" if variable.name == PORT else "choose another name"
+            )
+    return None
+
+
+def fingerprint(service: WakeService) -> str:
+    """Changes exactly when a running process is no longer what the definition asks for."""
+    spec = service.spec
+    relevant = {
+        "app": None if spec.app is None else spec.app.model_dump(mode="json", exclude={"stop_signal"}),
+        "port": spec.port,
+    }
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def listens(service: WakeService) -> bool:
+    """Whether the app is expected on a port: it has hosts or a port, or asks for one with `$(PORT)`. Else it is a worker."""
+    spec = service.spec
+    if spec.hosts or spec.port is not None or spec.app is None:
+        return True
+    readiness = spec.wake.readiness
+    if readiness is not None and readiness.command is None:
+        return True
+    return any(PORT in references(text) for _, text in spec.app.templates())

@@ -1,0 +1,89 @@
+"""Ending an app so that nothing of it remains.
+
+The stop signal goes to the first process alone, as `docker stop` does it: a master shuts its workers down in its own way. When it has
+ended, whatever is left of the tree gets the same signal; when the grace period is over, everything left is killed, again and again
+until nothing is found any more.
+"""
+
+import asyncio
+import signal
+from collections.abc import Iterable
+
+import structlog
+
+from wakedock_operator.adapters.process.handle import ProcessHandle
+from wakedock_operator.adapters.process.procfs import Stat
+from wakedock_operator.adapters.process.tree import members
+
+log = structlog.get_logger(__name__)
+
+
+class Tree:
+    """The processes of one app, known by their first."""
+
+    def __init__(self, *, leader: int, start_ticks: int, mark: str) -> None:
+        self._leader = leader
+        self._start_ticks = start_ticks
+        self._mark = mark
+
+    async def members(self) -> tuple[Stat, ...]:
+        """Everything that lives of it now."""
+        return await asyncio.to_thread(members, leader=self._leader, start_ticks=self._start_ticks, mark=self._mark)
+
+    async def end(self, first: ProcessHandle | None, *, stop_signal: int, grace: float) -> None:
+        """Return when nothing is left. The stop signal was sent to `first` (None: it is gone already) at the time of this call."""
+        try:
+            async with asyncio.timeout(grace):
+                if first is not None:
+                    await first.wait()
+                await self._signal_all(stop_signal)
+        except TimeoutError:
+            log.info("grace period over", leader=self._leader, grace=grace)
+        while await self._signal_all(signal.SIGKILL):
+            pass
+
+    async def halt(self) -> None:
+        """Stop the members outside of the first one's process group too, until a look finds every one halted."""
+        while running := [each for each in await self.members() if not each.halted]:
+            send(signal.SIGSTOP, running)
+            # The kernel halts a process at its next way back to user mode; one that sleeps in a disk wait takes longer.
+            await asyncio.sleep(0.001)
+
+    async def resume(self) -> None:
+        """Let every member run again."""
+        send(signal.SIGCONT, await self.members())
+
+    async def _signal_all(self, number: int) -> bool:
+        """Signal every member and wait until all of them have ended; False when there was none."""
+        return await end_all(await self.members(), number)
+
+
+async def end_all(stats: Iterable[Stat], number: int) -> bool:
+    """Send a signal to exactly these processes and wait until all of them have ended; False when there were none."""
+    handles = []
+    try:
+        for each in stats:
+            if (handle := ProcessHandle.open(each.pid, each.start_ticks)) is None:
+                continue
+            try:
+                handle.end(number)
+            except PermissionError:
+                log.warning("process of another user left alone", pid=each.pid, name=each.name)
+                handle.close()
+                continue
+            handle.watch()
+            handles.append(handle)
+        for handle in handles:
+            await handle.wait()
+    finally:
+        for handle in handles:
+            handle.close()
+    return bool(handles)
+
+
+def send(number: int, stats: Iterable[Stat]) -> None:
+    """Send a signal to exactly these processes, as far as they are still there."""
+    for each in stats:
+        if (handle := ProcessHandle.open(each.pid, each.start_ticks)) is not None:
+            handle.send(number)
+            handle.close()

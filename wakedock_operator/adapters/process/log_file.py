@@ -1,0 +1,125 @@
+"""The output of one app: files that WakeDock opens and the app writes, so that the app does not notice when WakeDock ends.
+
+The app holds the descriptor, so a full file is copied and truncated (the descriptor appends). A line that is written between copy
+and truncation may be lost; nothing else is.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+MAX_SIZE = 10 * 1024 * 1024
+KEPT = 3
+TAIL = 64 * 1024
+_CHUNK = 256 * 1024
+_FOLLOW_INTERVAL = 0.2
+
+
+class LogFile:
+    """`NAME.log`, and the older `NAME.log.1` to `NAME.log.N`, each at most about `max_size` bytes."""
+
+    def __init__(self, path: Path, *, max_size: int = MAX_SIZE, kept: int = KEPT) -> None:
+        self.path = path
+        self.problem: str | None = None
+        """Why the output of the running instance is not kept; None when it is."""
+        self._max_size = max_size
+        self._kept = kept
+        self._rotations = 0
+
+    def open(self) -> int:
+        """A descriptor for a process to write to. Falls back to /dev/null, and says why in `problem`."""
+        try:
+            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            self.problem = f"{self.path} cannot be opened: {error.strerror}; the app's output is not kept"
+            return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self.problem = None
+        return descriptor
+
+    @property
+    def size(self) -> int:
+        """Bytes in the present file; 0 when there is none."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    @property
+    def full(self) -> bool:
+        """It is time to `rotate`. One stat."""
+        return self.size >= self._max_size
+
+    def rotate(self) -> None:
+        """Move the content to `.1`, and what was there further on. Blocks: call it in a thread. Raises OSError."""
+        for number in range(self._kept, 1, -1):
+            older = self._numbered(number - 1)
+            if older.exists():
+                older.replace(self._numbered(number))
+        fresh = self.path.with_suffix(".log.new")
+        with self.path.open("r+b") as source, fresh.open("wb") as target:
+            while chunk := source.read(_CHUNK):
+                target.write(chunk)
+            source.truncate(0)
+        fresh.replace(self._numbered(1))
+        self._rotations += 1
+
+    def tail(self, lines: int, *, since: int = 0, reach: int = TAIL) -> tuple[str, ...]:
+        """The last lines of the present file after the offset `since`, oldest first, looking back over at most `reach` bytes."""
+        try:
+            with self.path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                start = max(size - reach, since if since <= size else 0)
+                file.seek(start)
+                content = file.read(reach)
+        except OSError:
+            return ()
+        found = content.decode(errors="replace").splitlines()
+        if start > since and start > 0 and len(found) > 1:
+            del found[0]
+        return tuple(found[-lines:]) if lines > 0 else ()
+
+    def last(self, lines: int) -> tuple[str, ...]:
+        """The last lines over the present and the rotated files. Blocks: call it in a thread."""
+        found = self.tail(lines, reach=self._max_size)
+        for number in range(1, self._kept + 1):
+            if len(found) >= lines:
+                break
+            found = (*LogFile(self._numbered(number)).tail(lines - len(found), reach=self._max_size * 2), *found)
+        return found
+
+    async def follow(self, lines: int) -> AsyncIterator[str]:
+        """The last lines, then each new one as it is completed, over rotations too. Looks five times a second while it is iterated."""
+        position, rotations, rest = self.size, self._rotations, b""
+        for line in await asyncio.to_thread(self.last, lines):
+            yield line
+        while True:
+            if self._rotations != rotations:
+                rest += await asyncio.to_thread(_read, self._numbered(1), position)
+                position, rotations = 0, self._rotations
+            fresh = await asyncio.to_thread(_read, self.path, position)
+            position += len(fresh)
+            *complete, rest = (rest + fresh).split(b"\n")
+            for line in complete:
+                yield line.decode(errors="replace")
+            if not fresh:
+                await asyncio.sleep(_FOLLOW_INTERVAL)
+
+    def remove(self) -> None:
+        """Delete the files. Raises OSError."""
+        self.path.unlink(missing_ok=True)
+        for number in range(1, self._kept + 1):
+            self._numbered(number).unlink(missing_ok=True)
+
+    def _numbered(self, number: int) -> Path:
+        return self.path.with_suffix(f".log.{number}")
+
+
+def _read(path: Path, position: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(position)
+            return file.read(_CHUNK)
+    except OSError:
+        return b""

@@ -1,0 +1,93 @@
+"""Starting a program: own session, own process group, its output in a file, nothing else of WakeDock's left open."""
+
+import errno
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wakedock_operator.adapters.process.account import Account
+from wakedock_operator.adapters.process.handle import ProcessHandle
+from wakedock_operator.adapters.process.refused import StartRefused
+from wakedock_operator.core.status import FailureReason
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Everything that the kernel needs to know about a start."""
+
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+    working_dir: str | None
+    account: Account
+
+
+def spawn(program: Program, output: int) -> ProcessHandle:
+    """Start `program` with its output in the descriptor `output`. Blocks until exec has succeeded: call it in a thread.
+
+    Raises StartRefused when it cannot be executed.
+    """
+    _check_folder(program)
+    who = program.account
+    try:
+        process = subprocess.Popen(
+            program.words,
+            env=dict(program.environment),
+            cwd=program.working_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            user=who.uid if who.other else None,
+            group=who.gid if who.other else None,
+            extra_groups=who.groups if who.other else None,
+        )
+    except OSError as error:
+        raise _refusal(program, error) from error
+    # The pidfd reaps it; Popen must neither wait for it nor warn about a process that is meant to outlive WakeDock.
+    process.returncode = 0
+    handle = ProcessHandle.open(process.pid)
+    if handle is None:
+        raise StartRefused(FailureReason.BACKEND, f"process {process.pid} vanished while it was started; try again")
+    return handle
+
+
+def _check_folder(program: Program) -> None:
+    if program.working_dir is None:
+        return
+    folder = Path(program.working_dir)
+    try:
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except PermissionError:
+        raise StartRefused(
+            FailureReason.NOT_PERMITTED, f"workingDir {folder} may not be entered by WakeDock; change its permissions"
+        ) from None
+    except OSError:
+        raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"workingDir {folder} does not exist; create it or correct the path") from None
+    if not is_folder:
+        raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"workingDir {folder} is not a folder; correct the path")
+
+
+def _refusal(program: Program, error: OSError) -> StartRefused:
+    command, user = program.words[0], program.account.name
+    found = shutil.which(command, path=program.environment["PATH"])
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        if program.working_dir is not None and error.filename == program.working_dir:
+            message = f"the user {user!r} may not enter workingDir {program.working_dir}; change its permissions"
+        else:
+            message = f"the user {user!r} may not execute {command!r}; make it executable for that user (chmod +x) or choose another user"
+        return StartRefused(FailureReason.NOT_PERMITTED, message)
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        if found is not None:
+            message = f"{found} was found, but the interpreter named in its first line does not exist; install it or correct the line"
+        elif "/" in command:
+            message = f"the command {command!r} does not exist; install it or correct the path"
+        else:
+            message = f"the command {command!r} is not in PATH ({program.environment['PATH']}); install it or give its full path"
+        return StartRefused(FailureReason.COMMAND_NOT_FOUND, message)
+    if error.errno == errno.ENOEXEC:
+        message = f"{found or command} is not a program; a script needs a first line such as '#!/bin/sh'"
+        return StartRefused(FailureReason.COMMAND_NOT_FOUND, message)
+    return StartRefused(FailureReason.BACKEND, f"the command {command!r} could not be started: {error.strerror}")
