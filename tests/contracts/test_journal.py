@@ -1,6 +1,6 @@
 """What every Journal promises."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def wake(seconds: float, key: Key = HELLO) -> Event:
 
 
 @pytest.fixture(params=["fake", "file"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
     makers: dict[str, Callable[[], FakeJournal | FileJournal]] = {
         "fake": FakeJournal,
         "file": lambda: FileJournal(tmp_path / "journal.sqlite"),
@@ -33,7 +33,7 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]
     made = makers[request.param]()
     yield made
     if isinstance(made, FileJournal):
-        made.close()
+        await made.close()
 
 
 async def test_an_empty_journal_has_no_events_and_no_typical_wake(journal: Journal):

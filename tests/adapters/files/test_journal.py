@@ -27,13 +27,13 @@ async def test_history_and_typical_wake_outlive_a_restart(tmp_path: Path):
         first.record(wake(number))
     first.record(Event(START, Key("default", "gone"), EventKind.WOKE, phases={"granted": 1.0}))
     first.record(Event(START, Key("default", "gone"), EventKind.REMOVED))
-    first.close()
+    await first.close()
     second = FileJournal(tmp_path / "journal.sqlite")
     newest = await second.events(limit=3)
     assert [e.reason for e in newest][2:] == ["30"]
     assert await second.typical_wake(HELLO) == 20.5
     assert await second.typical_wake(Key("default", "gone")) is None
-    second.close()
+    await second.close()
 
 
 async def test_only_the_newest_events_are_kept(tmp_path: Path):
@@ -41,7 +41,7 @@ async def test_only_the_newest_events_are_kept(tmp_path: Path):
     for number in range(25):
         journal.record(wake(number))
     assert [e.reason for e in await journal.events()] == [str(n) for n in range(24, 14, -1)]
-    journal.close()
+    await journal.close()
 
 
 async def test_a_full_queue_drops_the_oldest_and_counts(tmp_path: Path):
@@ -53,7 +53,7 @@ async def test_a_full_queue_drops_the_oldest_and_counts(tmp_path: Path):
             journal.record(wake(number))
     assert [e.reason for e in await journal.events()] == ["7", "6", "5", "4", "3"]
     assert journal.dropped == sum(counted) == 3
-    journal.close()
+    await journal.close()
 
 
 async def test_a_damaged_database_is_set_aside(tmp_path: Path):
@@ -63,7 +63,7 @@ async def test_a_damaged_database_is_set_aside(tmp_path: Path):
     journal.record(wake(1))
     assert len(await journal.events()) == 1
     assert (tmp_path / "journal.sqlite.damaged").exists()
-    journal.close()
+    await journal.close()
 
 
 async def test_a_database_that_cannot_be_opened_drops_counts_and_says_so(tmp_path: Path):
@@ -73,12 +73,12 @@ async def test_a_database_that_cannot_be_opened_drops_counts_and_says_so(tmp_pat
         await journal.events()
     assert journal.dropped == 1
     assert await journal.typical_wake(HELLO) == 1.0
-    journal.close()
+    await journal.close()
 
 
 async def test_events_recorded_after_the_close_are_dropped_and_counted(tmp_path: Path):
     journal = FileJournal(tmp_path / "journal.sqlite")
-    journal.close()
+    await journal.close()
     journal.record(wake(1))
     assert journal.dropped == 1
 
@@ -100,7 +100,7 @@ def test_a_full_disk_drops_and_counts_and_heals(tmp_path: Path):
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
             journal.record(wake(3))
             assert [e.reason for e in await journal.events()] == ["3", "1"]
-            journal.close()
+            await journal.close()
         asyncio.run(main())
     """)
     # A file size limit gives the same error path as a full disk, without needing one; SIGXFSZ would end the process.

@@ -92,12 +92,12 @@ class FileJournal:
             wakes = list(self._wakes.get(key, ()))
         return median(wakes) if wakes else None
 
-    def close(self) -> None:
-        """Write what is queued and close the database. Blocks for as long as the disk takes."""
+    async def close(self) -> None:
+        """Write what is queued and close the database."""
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
+        await asyncio.to_thread(self._thread.join)
 
     def _learn(self, event: Event, *, older: bool = False) -> None:
         """Keep the durations of the last wakes. History that is read at the start is older than what was recorded meanwhile."""
