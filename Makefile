@@ -41,7 +41,7 @@ hooks: $(VENV)/.development ## Format and lint at each git commit
 
 .PHONY: docs
 docs: $(VENV)/.development ## Write the generated files: references, schemas, .env.example
-	$(BIN)/python hack/generate.py
+	$(BIN)/python -m hack.generate
 
 .PHONY: lock
 lock: $(VENV)/.development ## Write the lock files from pyproject.toml; UPGRADE=1 takes the newest versions
@@ -62,7 +62,7 @@ lint-types: $(VENV)/.development
 lint-imports: $(VENV)/.development
 	$(BIN)/lint-imports --no-cache
 lint-generated: $(VENV)/.development
-	$(BIN)/python hack/generate.py --check
+	$(BIN)/python -m hack.generate --check
 
 .PHONY: test
 test: test-unit test-core-coverage test-system test-soak ## All tests: units and contracts, coverage of core/, whole programs, a short soak

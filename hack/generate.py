@@ -1,0 +1,42 @@
+"""Write the files that are made from the code, or say with --check which of them are not up to date.
+
+Usage: python -m hack.generate [--check]
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hack.reference_commands import commands_reference
+from hack.reference_fields import fields_reference
+from wakedock_operator.resource.schema import json_schema, schema_text
+
+ROOT = Path(__file__).resolve().parent.parent
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "docs/reference/wakeservice.schema.json": schema_text,
+    "docs/reference/wakeservice.md": lambda: fields_reference(json_schema()),
+    "docs/reference/commands.md": commands_reference,
+}
+
+
+def main() -> None:
+    """Write what differs, or name it."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, generate in GENERATED.items():
+        path = ROOT / name
+        text = generate()
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote {name}")
+    if check and stale:
+        sys.exit(f"not what the code says: {', '.join(stale)}; `make docs` writes them")
+
+
+if __name__ == "__main__":
+    main()
