@@ -1,0 +1,29 @@
+"""Where certificates come from: Caddy's own automation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wakedock_operator.adapters.caddy.options import Tls
+
+Json = dict[str, Any]
+
+_private = ("localhost", "local", "internal", "home.arpa", "test", "example", "invalid", "lan", "home", "corp")
+
+
+def tls_apps(tls: Tls, hosts: Sequence[str]) -> Json:
+    """The apps `tls` and `pki`. The own authority's root is written into the storage and installed nowhere."""
+    if tls is Tls.OFF:
+        return {}
+    internal = [host for host in hosts if tls is Tls.INTERNAL or needs_internal(host)]
+    policies: list[Json] = []
+    if internal:
+        policies.append({"subjects": internal, "issuers": [{"module": "internal"}]})
+    return {
+        "tls": {"certificates": {"automate": list(hosts)}, "automation": {"policies": policies}},
+        "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
+    }
+
+
+def needs_internal(host: str) -> bool:
+    """Whether no public authority can give a certificate over HTTP or TLS: wildcards (they need DNS) and names that are not public."""
+    return host.startswith("*") or "." not in host or host.rpartition(".")[2] in _private or host.endswith(".home.arpa")

@@ -1,0 +1,150 @@
+"""`CaddyEdge`: the port `Edge` on a real Caddy that WakeDock owns."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from wakedock_operator.adapters.caddy.access_times import check_access_times
+from wakedock_operator.adapters.caddy.admin import Admin
+from wakedock_operator.adapters.caddy.errors import CaddyRefused, ListenerTaken
+from wakedock_operator.adapters.caddy.isolation import find_unfit
+from wakedock_operator.adapters.caddy.literals import unfit
+from wakedock_operator.adapters.caddy.options import CaddyOptions
+from wakedock_operator.adapters.caddy.render import REVISION_PATH, render, sealed
+from wakedock_operator.adapters.caddy.steering import SteeringFiles
+from wakedock_operator.adapters.caddy.supervisor import Supervisor, replace_file
+from wakedock_operator.core.routing import Route
+from wakedock_operator.ports.edge import Applied, EdgeUnavailable, InFlight
+from wakedock_operator.resource import Key
+
+SPACING = 10.0
+"""The next load starts no sooner than this many times what the last one took: each provisions everything anew."""
+
+log = structlog.get_logger(__name__)
+
+
+class CaddyEdge:
+    """One gateway's Caddy, between `start` and `stop` (or `release`)."""
+
+    def __init__(self, options: CaddyOptions) -> None:
+        self.loads = 0
+        self._options = options
+        self._admin = Admin(options.admin_socket)
+        self._supervisor = Supervisor(options, self._admin)
+        self._files = SteeringFiles(options)
+        self._applying = asyncio.Lock()
+        self._not_before = 0.0
+        self._known: tuple[str, str, Applied] | None = None
+
+    def __repr__(self) -> str:
+        return f"<CaddyEdge {self._supervisor!r} loads={self.loads}>"
+
+    @property
+    def pid(self) -> int | None:
+        """The running Caddy."""
+        return self._supervisor.pid
+
+    @property
+    def restarts(self) -> int:
+        """How often Caddy was started again after it had ended by itself."""
+        return self._supervisor.restarts
+
+    async def start(self) -> bool:
+        """Adopt the Caddy of an earlier run (True) or start one (False). Raises CaddyError with a sentence for a person, OSError."""
+        self._options.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_access_times(self._options.runtime)
+        self._files.prepare()
+        return await self._supervisor.start()
+
+    async def stop(self) -> None:
+        """End Caddy, with the grace period for what is in flight."""
+        await self._supervisor.stop()
+        await self._admin.close()
+
+    async def release(self) -> None:
+        """Leave Caddy running without WakeDock."""
+        await self._supervisor.release()
+        await self._admin.close()
+
+    async def apply(self, routes: Sequence[Route], *, longest_wake: float) -> Applied:
+        async with self._applying:
+            return await self._apply(routes, longest_wake)
+
+    async def in_flight(self) -> InFlight:
+        entries, took = await self._admin.upstreams()
+        prefixes = tuple(f"{{file.{folder}/" for folder in (self._options.steer, self._options.ignored))
+        counts: dict[Key, int] = {}
+        for entry in entries:
+            address = entry["address"]
+            if entry["num_requests"] and address.startswith(prefixes):
+                key = Key.from_file_name(address.rpartition("/")[2].removesuffix("}"))
+                counts[key] = counts.get(key, 0) + entry["num_requests"]
+        return InFlight(counts, took)
+
+    def steer(self, key: Key, address: str | None) -> None:
+        self._files.write(key, address)
+
+    def steering(self, key: Key) -> str | None:
+        return self._files.read(key)
+
+    def touched(self, key: Key) -> bool:
+        return self._files.touched(key)
+
+    def last_touch(self, key: Key) -> float | None:
+        return self._files.last_touch(key)
+
+    def unsteer(self, key: Key) -> None:
+        self._files.remove(key)
+
+    async def _apply(self, routes: Sequence[Route], longest_wake: float) -> Applied:
+        rejected = {route.key: reason for route in routes if (reason := unfit(route)) is not None}
+        fit = [route for route in routes if route.key not in rejected]
+        content, revision = await self._sealed(fit, longest_wake)
+        running = await self._admin.read(REVISION_PATH)
+        if self._known is not None and self._known[:2] == (revision, running):
+            return replace(self._known[2], rejected=dict(self._known[2].rejected) | rejected)
+        loaded = revision
+        isolated: dict[Key, str] = {}
+        if running != revision:
+            await asyncio.to_thread(self._complete, fit)
+            try:
+                await self._load(content)
+            except CaddyRefused as refusal:
+                isolated = await find_unfit(self._supervisor, self._options, fit, longest_wake)
+                if not isolated:
+                    raise
+                log.warning("caddy refused routes", services=[str(key) for key in isolated], error=str(refusal))
+                content, loaded = await self._sealed([route for route in fit if route.key not in isolated], longest_wake)
+                if running != loaded:
+                    await self._load(content)
+        self._known = (revision, loaded, Applied(isolated))
+        return Applied(isolated | rejected)
+
+    async def _sealed(self, routes: Sequence[Route], longest_wake: float) -> tuple[bytes, str]:
+        return await asyncio.to_thread(lambda: sealed(render(self._options, routes, longest_wake)))
+
+    def _complete(self, routes: Sequence[Route]) -> None:
+        for route in routes:
+            self._files.complete(route.key)
+
+    async def _load(self, content: bytes) -> None:
+        await asyncio.sleep(self._not_before - time.monotonic())
+        async with self._supervisor.changing:
+            started = time.monotonic()
+            try:
+                await self._admin.load(content)
+            except CaddyRefused as refusal:
+                if "address already in use" in str(refusal):
+                    raise ListenerTaken(f"somebody already listens where the gateway should: {refusal}") from refusal
+                raise
+            finally:
+                ended = time.monotonic()
+                self._not_before = ended + SPACING * (ended - started)
+            self.loads += 1
+            try:
+                await asyncio.to_thread(replace_file, self._options.configuration, content)
+            except OSError as error:
+                raise EdgeUnavailable(f"the configuration in force cannot be kept for a restart of Caddy: {error}") from error

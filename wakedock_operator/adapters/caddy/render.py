@@ -1,0 +1,76 @@
+"""From options and routes to Caddy's configuration. Pure."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from wakedock_operator.adapters.caddy.certificates import tls_apps
+from wakedock_operator.adapters.caddy.client_headers import untrusted_headers
+from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, hold_route, page_route
+from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
+from wakedock_operator.adapters.caddy.routes import RESERVED, SERVICES, named_routes
+from wakedock_operator.core.routing import Route
+from wakedock_operator.resource.literals import RESERVED_PATH
+
+Json = dict[str, Any]
+
+SERVER = "wakedock"
+REVISION = "revision"
+"""A named route that nothing invokes; it carries the hash of the configuration that it stands in."""
+REVISION_PATH = f"/config/apps/http/servers/{SERVER}/named_routes/{REVISION}/handle/0/{REVISION}"
+
+
+def render(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) -> Json:
+    """The whole configuration. Equal input, in any order, gives an equal configuration; `longest_wake` is in seconds."""
+    routes = sorted(routes, key=lambda route: route.key)
+    hosts = sorted({host for route in routes for host, _ in route.claims})
+    server = _server(options, routes, longest_wake)
+    return skeleton(options) | {"apps": {"http": {"servers": {SERVER: server}}} | tls_apps(options.tls, hosts)}
+
+
+def skeleton(options: CaddyOptions) -> Json:
+    """What Caddy starts with: its admin socket, and no listener yet."""
+    return {
+        "admin": {"listen": f"unix/{options.admin_socket}", "config": {"persist": False}},
+        "storage": {"module": "file_system", "root": str(options.home / "storage")},
+        # The proxy's logger encodes each request as JSON at any level.
+        "logging": {"logs": {"default": {"level": "ERROR", "exclude": ["http.handlers.reverse_proxy", "http.log.error"]}}},
+    }
+
+
+def sealed(configuration: Json) -> tuple[bytes, str]:
+    """The configuration as Caddy gets it, with its own hash inside, and the hash. `configuration` itself is changed by that."""
+    revision = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+    named = configuration["apps"]["http"]["servers"][SERVER]["named_routes"]
+    named[REVISION] = {"handle": [{"handler": "vars", REVISION: revision}]}
+    return json.dumps(configuration, separators=(",", ":")).encode(), revision
+
+
+def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) -> Json:
+    plain = options.tls is Tls.OFF
+    server: Json = {
+        "listen": list(options.listen),
+        "protocols": ["h1", "h2", "h2c"] if plain else ["h1", "h2", "h3"],
+        "automatic_https": {"disable": True},
+        "named_routes": named_routes(options, routes) | {HOLD: hold_route(options, longest_wake), PAGE: page_route(options)},
+        "routes": [
+            {
+                "match": [{"path": [RESERVED_PATH, f"{RESERVED_PATH}/*"]}],
+                "terminal": True,
+                "handle": [{"handler": "invoke", "name": RESERVED}],
+            },
+            untrusted_headers(options.trusted_proxies),
+            {"handle": [{"handler": "invoke", "name": SERVICES}]},
+        ],
+    }
+    if not plain:
+        server["tls_connection_policies"] = [{}]
+    networks = [proxy for proxy in options.trusted_proxies if proxy != "unix"]
+    if networks:
+        server["trusted_proxies"] = {"source": "static", "ranges": networks}
+        # From the right, so that a client cannot put an address of its choice in front.
+        server["trusted_proxies_strict"] = 1
+    if "unix" in options.trusted_proxies:
+        server["trusted_proxies_unix"] = True
+    return server

@@ -1,0 +1,101 @@
+"""The named routes `services` and `reserved`, built from all routes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, SERVICE
+from wakedock_operator.adapters.caddy.options import CaddyOptions
+from wakedock_operator.adapters.caddy.services import dormant_routes, path_pattern, service_handlers
+from wakedock_operator.adapters.caddy.tree import Site, host_tree, not_found
+from wakedock_operator.core.routing import Route
+from wakedock_operator.resource import Key
+from wakedock_operator.resource.literals import RESERVED_PATH
+
+Json = dict[str, Any]
+Claims = tuple[tuple[str, Key], ...]
+"""The (path, service) pairs of a host, longest path first."""
+
+SERVICES = "services"
+RESERVED = "reserved"
+
+
+def named_routes(options: CaddyOptions, routes: Sequence[Route]) -> Json:
+    """`services` carries requests to apps, `reserved` leads `/.wakedock/` to WakeDock's own pages.
+
+    A service whose hosts differ in their paths gets a named route, so that each service has exactly one proxy, one pool of connections
+    and one entry in the in-flight list.
+    """
+    by_claims = _hosts_by_claims(routes)
+    places: dict[Key, int] = defaultdict(int)
+    for claims, hosts in by_claims.items():
+        kinds = len({host.startswith("*") for host in hosts})
+        for _, key in claims:
+            places[key] += kinds
+    named: Json = {}
+    handlers: dict[Key, list[Json]] = {}
+    for route in routes:
+        own = service_handlers(options, route)
+        if places[route.key] > 1:
+            named[_name(route.key)] = {"handle": own}
+            own = [{"handler": "invoke", "name": _name(route.key)}]
+        handlers[route.key] = own
+    return named | {
+        SERVICES: {"handle": [_services(by_claims, handlers)]},
+        RESERVED: {"handle": [_reserved(by_claims)]},
+    }
+
+
+def _name(key: Key) -> str:
+    return f"service/{key.file_name}"
+
+
+def _hosts_by_claims(routes: Iterable[Route]) -> dict[Claims, tuple[str, ...]]:
+    by_host: dict[str, list[tuple[str, Key]]] = defaultdict(list)
+    for route in routes:
+        for host, path in route.claims:
+            by_host[host].append((path, route.key))
+    by_claims: dict[Claims, list[str]] = defaultdict(list)
+    for host, claims in sorted(by_host.items()):
+        by_claims[tuple(sorted(claims, key=lambda claim: (-len(claim[0]), claim)))].append(host)
+    return {claims: tuple(hosts) for claims, hosts in by_claims.items()}
+
+
+def _services(by_claims: Mapping[Claims, tuple[str, ...]], handlers: Mapping[Key, list[Json]]) -> Json:
+    sites = [Site(hosts, _by_path((path, handlers[key]) for path, key in claims)) for claims, hosts in by_claims.items()]
+    hold = {
+        "match": [{"expression": "{http.error.message}.startsWith('dial ')"}],
+        "terminal": True,
+        # After a grant the request starts again: one that a sleep or a crash overtook is simply held again.
+        "handle": [{"handler": "invoke", "name": HOLD}, {"handler": "invoke", "name": SERVICES}],
+    }
+    # Error routes that match nothing would end in an empty 200.
+    again = {"handle": [{"handler": "error", "error": "{http.error.message}", "status_code": "{http.error.status_code}"}]}
+    return {"handler": "subroute", "routes": host_tree(sites), "errors": {"routes": [*dormant_routes(), hold, again]}}
+
+
+def _by_path(claims: Iterable[tuple[str, list[Json]]]) -> tuple[Json, ...]:
+    routes: list[Json] = []
+    for path, handlers in claims:
+        if path == "/":
+            return (*routes, {"handle": handlers})
+        routes.append({"match": [{"path_regexp": {"pattern": path_pattern(path)}}], "terminal": True, "handle": handlers})
+    return (*routes, not_found())
+
+
+def _reserved(by_claims: Mapping[Claims, tuple[str, ...]]) -> Json:
+    sites = [Site(hosts, tuple(_pages(claims))) for claims, hosts in by_claims.items()]
+    return {"handler": "subroute", "routes": host_tree(sites)}
+
+
+def _pages(claims: Claims) -> Iterable[Json]:
+    """`/.wakedock/<namespace>.<name>/` speaks about that service; the rest about the host's service with the shortest path."""
+    services = list(dict.fromkeys(key for _, key in reversed(claims)))
+    for key in services[1:]:
+        pattern = path_pattern(f"{RESERVED_PATH}/{key.file_name}")
+        yield {"match": [{"path_regexp": {"pattern": pattern}}], "terminal": True, "handle": _page(key)}
+    yield {"handle": _page(services[0])}
+
+
+def _page(key: Key) -> list[Json]:
+    return [{"handler": "vars", SERVICE: key.file_name}, {"handler": "invoke", "name": PAGE}]
