@@ -42,6 +42,8 @@ class Facts:
     dependency_sleeps: bool = False
     """A forced sleep of something it depends on waits for this one."""
     dependencies_ready: bool = True
+    needed: bool = False
+    """Something that depends on it is to be woken without a request."""
     fail_fast: bool = False
     waited: float = 0.0
     """Seconds since the start of this wake was seen to be asked for."""
@@ -276,6 +278,7 @@ def wanted_by(facts: Facts, status: Status) -> WakeReason | None:
         (WakeReason.DEFINITION_CHANGED, status.drain is not None and status.drain.rewake),
         (WakeReason.PIN, pin is not None and pin > facts.now and facts.sleep_wish in ("", status.handled.sleep)),
         (WakeReason.SCHEDULE, window is not None and window.awake and window.began != status.handled.schedule),
+        (WakeReason.DEPENDANT, facts.needed),
     )
     return next((reason for reason, holds in reasons if holds), None)
 

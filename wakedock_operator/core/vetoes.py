@@ -79,7 +79,7 @@ def young(s: Situation) -> Veto | None:
     """`sleep.minAwake` has not passed since it woke."""
     if s.min_awake_left <= 0:
         return None
-    return Veto(VetoReason.MIN_AWAKE, f"awake for less than sleep.minAwake; {s.min_awake_left:.0f} s are left", s.min_awake_left)
+    return Veto(VetoReason.MIN_AWAKE, "it woke less than sleep.minAwake ago", s.min_awake_left)
 
 
 CHECKS: tuple[Callable[[Situation], Veto | None], ...] = (never, pinned, scheduled, needed, young)

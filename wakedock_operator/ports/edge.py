@@ -34,6 +34,11 @@ class InFlight:
 class Edge(Protocol):
     """One gateway's Caddy."""
 
+    @property
+    def rejected(self) -> Mapping[Key, str]:
+        """What the last apply could not route, with the reasons."""
+        ...
+
     async def apply(self, routes: Sequence[Route], *, longest_wake: float) -> Applied:
         """Bring exactly these routes in force; an equal configuration is not loaded again. Raises EdgeUnavailable."""
         ...

@@ -1,0 +1,76 @@
+"""A dependant that wakes makes its gateway wake what it depends on."""
+
+from collections.abc import Iterable
+
+from wakedock_operator.core.status import Failure, FailureReason, Serving
+from wakedock_operator.ports.board import Board
+from wakedock_operator.ports.catalog import Snapshot
+from wakedock_operator.resource import DependencyWait, Key
+from wakedock_operator.workqueue import WorkQueue
+
+from .service import Service
+
+
+class Dependencies:
+    """Who needs whom at one gateway. A need is a question without a client: `Service.needed_by`."""
+
+    def __init__(self, services: dict[Key, Service], board: Board, queue: WorkQueue[Key]) -> None:
+        self._services = services
+        self._board = board
+        self._queue = queue
+        self._dependants: dict[Key, tuple[Key, ...]] = {}
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Read the dependencies anew."""
+        dependants: dict[Key, list[Key]] = {}
+        for entry in snapshot.entries.values():
+            for dependency in entry.service.spec.depends_on:
+                dependants.setdefault(Key(entry.key.namespace, dependency.name), []).append(entry.key)
+        self._dependants = {key: tuple(keys) for key, keys in dependants.items()}
+
+    def changed(self, key: Key) -> None:
+        """Something about `key` changed: what waits for it looks again."""
+        self._add(k for k in self._dependants.get(key, ()) if (s := self._services.get(k)) is not None and s.attempt is not None)
+
+    def served(self, service: Service) -> None:
+        """`service` takes requests: who needed it goes on."""
+        self._add(service.needed_by)
+
+    def _add(self, keys: Iterable[Key]) -> None:
+        for key in tuple(keys):
+            self._queue.add(key)
+
+    async def ready(self, service: Service, *, asked: bool, now: float) -> bool:
+        """Whether everything that `service` depends on is up; asks for what is not, and takes the need back when nobody asks any more."""
+        if service.entry is None:
+            return True
+        ready = True
+        for dependency in service.entry.service.spec.depends_on:
+            other = self._services.get(Key(service.key.namespace, dependency.name))
+            if other is None:
+                continue
+            if not asked or self._up(other, dependency.wait):
+                other.needed_by.discard(service.key)
+                continue
+            ready = False
+            refusal = other.refusal(now)
+            if refusal is not None:
+                self._fail(service, other, now + refusal.retry_after)
+            elif service.key not in other.needed_by:
+                other.needed_by.add(service.key)
+                other.ask(None, now)
+                self._queue.add(other.key)
+        return ready
+
+    def _up(self, other: Service, wait: DependencyWait) -> bool:
+        status = self._board.view(other.key)
+        if status is None or status.serving is Serving.DRAINING:
+            return False
+        if wait is DependencyWait.STARTED and other.backend is not None and other.backend.desired > 0:
+            return True
+        return other.steering is not None
+
+    @staticmethod
+    def _fail(service: Service, other: Service, until: float) -> None:
+        service.failure = Failure(f"{other.key}", FailureReason.DEPENDENCY_FAILED, f"{other.key}, on which it depends, cannot be woken")
+        service.refused_until = until

@@ -1,0 +1,44 @@
+"""One drain at one gateway: when is it certain that nothing is in flight any more?
+
+After steering to the hold: an answered look at the in-flight list (a frozen Caddy is not an idle one), then a quiet moment, then one zero.
+Dials to the hold count on the same entry, so several zeros in a row are not asked for.
+"""
+
+from dataclasses import dataclass
+
+QUIET_MOMENT = 0.1
+"""At least this many seconds between the first answer and the zero."""
+QUIET_ANSWERS = 5
+"""… and at least as long as this many of the slowest answers of this drain."""
+RETRY = 0.05
+
+
+@dataclass(slots=True)
+class Draining:
+    """The looks of one drain. Times are the monotonic clock's, in seconds."""
+
+    epoch: int
+    answered_at: float | None = None
+    slowest: float = 0.0
+    in_flight: bool = False
+    """The last look after the quiet moment found something."""
+    quiet: bool = False
+    """Drained."""
+    next_look: float = 0.0
+
+    def after_look(self, *, in_flight: bool, took: float, asked_at: float, now: float) -> None:
+        """Take in one answered look that was asked for at `asked_at`, took `took` seconds and is answered `now`."""
+        self.slowest = max(self.slowest, took)
+        if self.answered_at is None:
+            self.answered_at = now
+            self.next_look = now + self._quiet_moment()
+            return
+        if asked_at - self.answered_at < self._quiet_moment():
+            self.next_look = self.answered_at + self._quiet_moment()
+            return
+        self.in_flight = in_flight
+        self.quiet = not self.in_flight
+        self.next_look = now + RETRY
+
+    def _quiet_moment(self) -> float:
+        return max(QUIET_MOMENT, QUIET_ANSWERS * self.slowest)

@@ -1,0 +1,145 @@
+"""What one gateway keeps in memory about one service. Nothing here must survive: a restart rebuilds it from the status and the steering."""
+
+from dataclasses import dataclass, field
+
+from wakedock_operator.core.backoff import backoff
+from wakedock_operator.core.gateway import Memory
+from wakedock_operator.core.idleness import Idleness
+from wakedock_operator.core.observation import Observation
+from wakedock_operator.core.status import Asker, DrainReason, Failure, FailureReason, Status
+from wakedock_operator.ports.catalog import Entry
+from wakedock_operator.resource import Key
+
+from .draining import Draining
+from .holds import Holds
+from .questions import Phase, Question, Refusal, RefusalReason
+
+CRASH_LOOP = 60.0
+"""Seconds: a crash that follows another one sooner than this is started again only after a back-off."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One wake as this gateway sees it. Times are the monotonic clock's, in seconds."""
+
+    asked_at: float
+    asker: Asker | None
+    started_at: float | None = None
+    answering_at: float | None = None
+    detail: str = ""
+    """What the last probe found."""
+    unhealthy: bool = False
+
+    def phases(self, granted_at: float) -> dict[str, float]:
+        """Seconds from the question to each phase that was reached."""
+        reached = {"started": self.started_at, "answering": self.answering_at, "granted": granted_at}
+        return {phase: max(0.0, at - self.asked_at) for phase, at in reached.items() if at is not None}
+
+
+@dataclass(slots=True)
+class Service:
+    """One service at one gateway."""
+
+    key: Key
+    entry: Entry | None
+    idleness: Idleness
+    steering: str | None = None
+    memory: Memory = field(default_factory=Memory)
+    holds: Holds = field(default_factory=Holds)
+    backend: Observation | None = None
+    answered: str | None = None
+    draining: Draining | None = None
+    attempt: Attempt | None = None
+    visited_until: float = 0.0
+    """A waiting page was shown: until then the service is wanted without a parked question."""
+    needed_by: set[Key] = field(default_factory=set)
+    """Waking dependants that wait for this one."""
+    next_probe: float = 0.0
+    failure: Failure | None = None
+    """The last failure that ended a start, as the status or this gateway's own look says."""
+    refused_until: float = 0.0
+    failures: int = 0
+    crashed_at: float | None = None
+    seen_failure: str = ""
+    touched: bool = False
+    """A request came between the report of idleness and the drain."""
+    last_request: float = 0.0
+    """When a look last found a new request."""
+    phase: Phase = Phase.ASLEEP
+
+    def __repr__(self) -> str:
+        return f"Service({self.key}, epoch={self.memory.epoch}, steering={self.steering or 'hold'}, held={len(self.holds)}, {self.phase})"
+
+    def wanted(self, now: float) -> bool:
+        """Somebody waits without a parked question."""
+        return bool(self.needed_by) or now < self.visited_until
+
+    def asked_since(self, now: float) -> float | None:
+        """Since when somebody waits here; None for nobody."""
+        times = [t for t in (self.holds.oldest, self.attempt.asked_at if self.attempt and self.wanted(now) else None) if t is not None]
+        return min(times, default=None)
+
+    def refusal(self, now: float) -> Refusal | None:
+        """Why every question is answered with a problem at present; None when they are held."""
+        if self.entry is None:
+            return Refusal(RefusalReason.REMOVED)
+        if self.entry.service.spec.suspend:
+            return Refusal(RefusalReason.SUSPENDED, retry_after=60.0)
+        if now < self.refused_until and self.failure is not None:
+            return Refusal(RefusalReason.START_FAILED, self.failure.reason, retry_after=max(1.0, self.refused_until - now))
+        return None
+
+    def timed_out(self) -> Refusal:
+        """The answer when `wake.timeout` is over."""
+        unhealthy = self.attempt is not None and self.attempt.unhealthy
+        return Refusal(RefusalReason.TIMED_OUT, FailureReason.UNHEALTHY if unhealthy else FailureReason.NO_ANSWER)
+
+    def ask(self, question: Question | None, now: float) -> None:
+        """Somebody asks: the attempt begins, unless one is under way."""
+        if self.attempt is None:
+            self.attempt = Attempt(now, None if question is None else question.asker)
+
+    def doubt(self) -> None:
+        """A dial failed although requests are steered to the app: probe again before the next grant, and look at the backend afresh."""
+        self.answered = None
+        self.backend = None
+        self.holds.restart()
+
+    def adopted(self, status: Status, now: float) -> None:
+        """A new epoch is acted on."""
+        self.draining = None
+        drain = status.drain
+        if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None and drain.cause != self.failure:
+            self.failure = drain.cause
+            self.refused_until = now + drain.backoff
+
+    def granted(self) -> None:
+        """The app has taken over: nobody waits, nothing has failed."""
+        self.attempt = None
+        self.visited_until = 0.0
+        self.needed_by.clear()
+        self.failure = None
+        self.refused_until = 0.0
+        self.failures = 0
+
+    def saw_failure(self, failure: Failure | None, now: float, *, fail_fast: bool) -> None:
+        """Take in what the backend says went wrong, once for each failure.
+
+        A start that failed is answered with its cause until its back-off ends. A crash of an app that had answered is started again at once
+        by the next request, unless it crashed shortly before as well.
+        """
+        if failure is None or failure.id == self.seen_failure:
+            return
+        self.seen_failure = failure.id
+        if failure.healable and not fail_fast:
+            return
+        if failure.id == self.answered:
+            again = self.crashed_at is not None and now - self.crashed_at < CRASH_LOOP
+            self.crashed_at = now
+            self.failures = self.failures + 1 if again else 0
+        elif self.attempt is not None and self.attempt.started_at is not None:
+            self.failures += 1
+        else:
+            return
+        self.failure = failure
+        self.refused_until = now + backoff(self.failures)

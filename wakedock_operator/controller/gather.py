@@ -1,0 +1,188 @@
+"""All the reading that a decision of the controller rests on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wakedock_operator.core import controller
+from wakedock_operator.core.observation import NOTHING, Observation
+from wakedock_operator.core.schedule import Window, window_at
+from wakedock_operator.core.status import ReportKind, Serving, Status
+from wakedock_operator.core.vetoes import Situation
+from wakedock_operator.ports.board import Board
+from wakedock_operator.ports.catalog import Entry, Snapshot
+from wakedock_operator.ports.clock import Clock
+from wakedock_operator.ports.workloads import Workloads
+from wakedock_operator.resource import Key, OnExit, SleepMode
+
+from .memory import Memory
+
+
+@dataclass(slots=True)
+class Gatherer:
+    """Reads the backend first, then the status: a stop that rests on both fails if either moved since."""
+
+    board: Board
+    workloads: Workloads
+    clock: Clock
+    gateways: frozenset[str]
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    dependants: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    shutting_down: bool = False
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Use another snapshot of the definitions."""
+        self.snapshot = snapshot
+        dependants: dict[Key, list[Key]] = {}
+        for entry in snapshot.entries.values():
+            for dependency in entry.service.spec.depends_on:
+                dependants.setdefault(Key(entry.key.namespace, dependency.name), []).append(entry.key)
+        self.dependants = {key: tuple(sorted(keys)) for key, keys in dependants.items()}
+
+    def related(self, key: Key) -> Iterator[Key]:
+        """What depends on `key`, and what it depends on."""
+        yield from self.dependants.get(key, ())
+        yield from self._dependencies(key)
+
+    async def facts(self, key: Key, memory: Memory) -> controller.Facts:
+        """The facts about one service, read now."""
+        backend = await self._observe(key)
+        status = await self.board.read(key)
+        entry = self.snapshot.entries.get(key)
+        now = self.clock.monotonic()
+        wall = self.clock.now()
+        if status is not None:
+            memory.see(status, now=now, wall=wall)
+        ended = entry is None or (status is not None and status.uid != entry.uid)
+        if entry is None or ended:
+            uid = status.uid if status is not None else ""
+            return self._ended(key, uid, status, backend, wall, memory)
+        spec = entry.service.spec
+        window = window_at(spec.schedule, wall)
+        self._wait(status, backend, memory, now)
+        dependants = self.dependants.get(key, ())
+        return controller.Facts(
+            now=wall,
+            uid=entry.uid,
+            status=status,
+            backend=backend,
+            gateways=self.gateways,
+            situation=self._situation(entry, memory, window, wall, now),
+            suspended=spec.suspend,
+            wake_wish=entry.wishes.wake,
+            sleep_wish=entry.wishes.sleep,
+            window=window,
+            dependants_up=tuple([k for k in dependants if await self._up(k)]),
+            dependency_sleeps=any([await self._sleeps_by_force(k) for k in self._dependencies(key)]),
+            dependencies_ready=all(self._serves(k) for k in self._dependencies(key)),
+            needed=any(self._wanted(k, wall) for k in dependants),
+            fail_fast=spec.wake.fail_fast,
+            waited=0.0 if memory.waiting_since is None else now - memory.waiting_since,
+            timeout=spec.wake.timeout.total_seconds(),
+            looked=memory.looked,
+            vetoed=memory.veto(now),
+            asks_app=spec.sleep.veto is not None and bool(backend.live),
+            fenced=status is not None and memory.fenced == status.epoch,
+            may_start=status is None or memory.may_start(status, now),
+            shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
+        )
+
+    async def _observe(self, key: Key) -> Observation:
+        try:
+            return await self.workloads.observe(key)
+        except KeyError:
+            return NOTHING
+
+    def _ended(self, key: Key, uid: str, status: Status | None, backend: Observation, wall: datetime, memory: Memory) -> controller.Facts:
+        return controller.Facts(
+            now=wall,
+            uid=uid,
+            status=status,
+            backend=backend,
+            gateways=self.gateways,
+            situation=Situation(now=wall),
+            defined=False,
+            looked=memory.looked,
+            fenced=status is not None and memory.fenced == status.epoch,
+            waited=0.0,
+        )
+
+    def _situation(self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float) -> Situation:
+        sleep = entry.service.spec.sleep
+        awake_for = now - memory.epoch_since
+        least = sleep.min_awake.total_seconds() if sleep.min_awake is not None else 0.0
+        return Situation(
+            now=wall,
+            never_sleeps=sleep.mode is SleepMode.NEVER,
+            pinned_until=entry.wishes.keep_awake_until,
+            awake_window_ends=window.ends if window is not None and window.awake else None,
+            dependants_awake=tuple(k for k in self.dependants.get(entry.key, ()) if self._not_asleep(k)),
+            min_awake_left=least - awake_for,
+        )
+
+    def _wait(self, status: Status | None, backend: Observation, memory: Memory, now: float) -> None:
+        """How long a start has been waited for: from the first look that saw it under way."""
+        starting = status is not None and status.serving is not Serving.AWAKE and backend.desired > 0
+        if not starting:
+            memory.waiting_since = None
+        elif memory.waiting_since is None:
+            memory.waiting_since = now
+
+    def _dependencies(self, key: Key) -> Iterator[Key]:
+        entry = self.snapshot.entries.get(key)
+        if entry is not None:
+            for dependency in entry.service.spec.depends_on:
+                yield Key(key.namespace, dependency.name)
+
+    def _not_asleep(self, key: Key) -> bool:
+        """It serves, or it is waking."""
+        status = self.board.view(key)
+        if status is None:
+            return False
+        waking = any(r.kind is ReportKind.BUSY and r.epoch == status.epoch for r in status.gateways)
+        return status.serving is not Serving.ASLEEP or waking
+
+    async def _up(self, key: Key) -> bool:
+        """It serves, or still runs."""
+        status = self.board.view(key)
+        if status is not None and status.serving is not Serving.ASLEEP:
+            return True
+        return bool((await self._observe(key)).instances)
+
+    def _serves(self, key: Key) -> bool:
+        status = self.board.view(key)
+        return key not in self.snapshot.entries or (status is not None and status.serving is Serving.AWAKE)
+
+    def _wanted(self, key: Key, wall: datetime) -> bool:
+        """Whether `key`, asleep, is to be woken without a request, or is needed by something that is."""
+        entry, status = self.snapshot.entries.get(key), self.board.view(key)
+        if entry is None or status is None or status.serving is not Serving.ASLEEP:
+            return False
+        return controller.wanted_by(self._partial(entry, status, NOTHING, wall), status) is not None or any(
+            self._wanted(k, wall) for k in self.dependants.get(key, ())
+        )
+
+    async def _sleeps_by_force(self, key: Key) -> bool:
+        """Whether an awake service is due for a forced drain, by itself or because of what it depends on."""
+        entry, status = self.snapshot.entries.get(key), self.board.view(key)
+        if entry is None or status is None or status.serving is not Serving.AWAKE:
+            return False
+        facts = self._partial(entry, status, await self._observe(key), self.clock.now())
+        return controller.forced_by(facts, status) is not None or any([await self._sleeps_by_force(k) for k in self._dependencies(key)])
+
+    def _partial(self, entry: Entry, status: Status, backend: Observation, wall: datetime) -> controller.Facts:
+        """Facts enough to say what a service wants for itself."""
+        spec = entry.service.spec
+        return controller.Facts(
+            now=wall,
+            uid=entry.uid,
+            status=status,
+            backend=backend,
+            gateways=self.gateways,
+            situation=Situation(now=wall, pinned_until=entry.wishes.keep_awake_until),
+            suspended=spec.suspend,
+            wake_wish=entry.wishes.wake,
+            sleep_wish=entry.wishes.sleep,
+            window=window_at(spec.schedule, wall),
+            shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
+        )

@@ -1,0 +1,275 @@
+"""The controller's loop: facts → decision → one step, again, until there is nothing to do for this service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import structlog
+
+from wakedock_operator.adapters.metrics import Metrics
+from wakedock_operator.core import controller
+from wakedock_operator.core.conditions import Findings, conditions
+from wakedock_operator.core.lifecycle import Change
+from wakedock_operator.core.routing import Claimed, route_services
+from wakedock_operator.core.schedule import next_edge
+from wakedock_operator.core.status import DrainReason, Serving, Status, WakeReason
+from wakedock_operator.ports.board import Board, Conflict
+from wakedock_operator.ports.catalog import Catalog, Snapshot
+from wakedock_operator.ports.clock import Clock
+from wakedock_operator.ports.edge import Edge, EdgeUnavailable
+from wakedock_operator.ports.journal import Event, EventKind, Journal
+from wakedock_operator.ports.workloads import VersionMoved, Workloads
+from wakedock_operator.resource import Key
+from wakedock_operator.workqueue import WorkQueue
+
+from .gather import Gatherer
+from .memory import Memory
+
+log = structlog.get_logger(__name__)
+
+LOOK_AGAIN = 0.05
+"""Seconds between two last looks, and after an edge that did not answer."""
+PROBE_INTERVAL = 0.1
+
+
+class Controller:
+    """Decides for every service of the catalogue, and for those that have left it."""
+
+    def __init__(
+        self, *, catalog: Catalog, board: Board, workloads: Workloads, edge: Edge, journal: Journal, clock: Clock, metrics: Metrics, gateways: frozenset[str]
+    ) -> None:
+        self._catalog = catalog
+        self._board = board
+        self._workloads = workloads
+        self._edge = edge
+        self._journal = journal
+        self._clock = clock
+        self._metrics = metrics
+        self._memories: dict[Key, Memory] = {}
+        self._lost: dict[Key, tuple[Claimed, ...]] = {}
+        self._gatherer = Gatherer(board, workloads, clock, gateways)
+        self._queue: WorkQueue[Key] = WorkQueue(self._work, name="controller")
+
+    def __repr__(self) -> str:
+        return f"Controller({len(self._memories)} services)"
+
+    async def run(self) -> None:
+        """Decide until cancelled."""
+        self._take(self._catalog.current())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._queue.run())
+            tasks.create_task(self._follow_catalog())
+            tasks.create_task(self._follow(self._board.watch()))
+            tasks.create_task(self._follow(self._workloads.watch()))
+
+    async def sleep_for_shutdown(self) -> None:
+        """Put every service to sleep whose `sleep.onExit` says so; returns when none of them runs any more."""
+        self._gatherer.shutting_down = True
+        pending = {key for key, entry in self._gatherer.snapshot.entries.items() if entry.service.spec.sleep.on_exit.value == "Sleep"}
+        for key in pending:
+            self._queue.add(key)
+        async for _ in self._workloads_and_board():
+            still = [key for key in pending if await self._runs(key)]
+            if not still:
+                return
+
+    def edge_changed(self) -> None:
+        """Routes were applied: the conditions of every service may be others now."""
+        for key in self._memories:
+            self._queue.add(key)
+
+    # What wakes it up
+
+    async def _follow_catalog(self) -> None:
+        async for snapshot in self._catalog.changes():
+            self._take(snapshot)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        before = self._gatherer.snapshot
+        self._gatherer.take(snapshot)
+        self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
+        for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
+            if before.entries.get(key) is not snapshot.entries.get(key) or key not in self._memories:
+                self._touch(key)
+
+    async def _follow(self, keys: AsyncIterator[Key]) -> None:
+        async for key in keys:
+            self._touch(key)
+
+    def _touch(self, key: Key) -> None:
+        self._queue.add(key)
+        for other in self._gatherer.related(key):
+            self._queue.add(other)
+
+    async def _workloads_and_board(self) -> AsyncIterator[None]:
+        yield None
+        changes = self._workloads.watch()
+        async for _ in changes:
+            yield None
+
+    async def _runs(self, key: Key) -> bool:
+        status = await self._board.read(key)
+        if status is None or status.serving is not Serving.ASLEEP:
+            return True
+        return bool((await self._workloads.observe(key)).instances)
+
+    # One service
+
+    async def _work(self, key: Key) -> float | None:
+        entry = self._gatherer.snapshot.entries.get(key)
+        if entry is None and self._gatherer.snapshot.unreadable:
+            return None
+        memory = self._memories.setdefault(key, Memory())
+        if entry is not None and memory.ensured != (entry.uid, entry.generation):
+            status = self._board.view(key)
+            if status is None or status.uid == entry.uid:
+                await self._workloads.ensure(entry.service, entry.uid)
+                memory.ensured = (entry.uid, entry.generation)
+        while True:
+            facts = await self._gatherer.facts(key, memory)
+            step = controller.decide(facts)
+            memory.looked = False
+            try:
+                pause = await self._carry_out(key, facts, step, memory)
+            except (Conflict, VersionMoved):
+                continue
+            if isinstance(step, controller.Rest):
+                return await self._rest(key, facts, step, memory)
+            if isinstance(step, controller.Forget):
+                return None
+            if pause is not None:
+                return pause
+
+    async def _carry_out(self, key: Key, facts: controller.Facts, step: controller.Step, memory: Memory) -> float | None:
+        """Carry one step out; returns until when to pause, None to go on at once."""
+        now = self._clock.monotonic()
+        match step:
+            case controller.Write():
+                await self._write(key, facts, step)
+            case controller.LastLook():
+                memory.looked = await self._last_look(key, facts)
+                return None if memory.looked else now + LOOK_AGAIN
+            case controller.AskApp():
+                answer = await self._workloads.ask_veto(key)
+                memory.vetoed, memory.vetoed_at = (answer.detail or "the app objects") if answer.vetoed else "", self._clock.monotonic()
+            case controller.Start():
+                memory.started = True
+                await self._workloads.start(key)
+            case controller.Probe():
+                if now < memory.next_probe:
+                    return memory.next_probe
+                result = await self._workloads.probe(key, step.instance)
+                if not result.ready:
+                    memory.next_probe = self._clock.monotonic() + PROBE_INTERVAL
+                    return memory.next_probe
+            case controller.Fence():
+                await self._workloads.fence(key)
+                memory.fenced = facts.status.epoch if facts.status is not None else -1
+            case controller.Stop():
+                await self._workloads.stop(key, step.version)
+            case controller.Forget():
+                await self._forget(key, facts)
+            case controller.Rest():
+                pass
+        return None
+
+    async def _last_look(self, key: Key, facts: controller.Facts) -> bool:
+        """True when nothing is in flight. What `sleep.maxConnectionAge` allows to be cut does not count in an idle drain."""
+        try:
+            look = await self._edge.in_flight()
+        except EdgeUnavailable:
+            return False
+        if look.of(key) == 0:
+            return True
+        entry = self._gatherer.snapshot.entries.get(key)
+        return entry is not None and entry.service.spec.sleep.max_connection_age is not None
+
+    async def _write(self, key: Key, facts: controller.Facts, step: controller.Write) -> None:
+        new = replace(step.status, conditions=conditions(step.status, self._findings(key, facts, None), facts.now))
+        written = await self._board.swap(key, facts.status, new)
+        self._metrics.awake(key, written.serving is not Serving.ASLEEP)
+        if step.what is not None:
+            self._tell(key, facts, written, step.what)
+
+    def _tell(self, key: Key, facts: controller.Facts, written: Status, what: Change) -> None:
+        """Log, metrics, history of one change."""
+        drain = written.drain
+        reason = str(drain.reason) if drain is not None else str(written.woken_by or "")
+        log.info("serving changed", service=str(key), serving=str(written.serving), epoch=written.epoch, change=str(what), reason=reason)
+        at = facts.now
+        match what:
+            case Change.COMMIT if drain is not None:
+                self._metrics.slept(key, drain.reason)
+                self._journal.record(Event(at, key, EventKind.SLEPT, drain.reason))
+            case Change.GIVE_UP if drain is not None and drain.cause is not None:
+                self._metrics.wake_failed(key, drain.cause.reason)
+                asker = next((r.asker for r in written.gateways if r.asker is not None), None)
+                self._journal.record(Event(at, key, EventKind.WAKE_FAILED, drain.cause.reason, drain.cause.message, asker))
+            case Change.WAKE if written.woken_by not in (None, WakeReason.REQUEST):
+                phases = {"answering": facts.waited, "granted": facts.waited}
+                self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, phases)
+                self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), phases=phases))
+
+    async def _forget(self, key: Key, facts: controller.Facts) -> None:
+        await self._workloads.remove(key, facts.uid)
+        await self._board.remove(key, facts.uid)
+        await self._catalog.forget(key, facts.uid)
+        self._journal.record(Event(facts.now, key, EventKind.REMOVED))
+        log.info("service ended", service=str(key))
+        self._memories.pop(key, None)
+        if key in self._gatherer.snapshot.entries:
+            self._queue.add(key)
+        else:
+            self._metrics.forget(key)
+
+    def _findings(self, key: Key, facts: controller.Facts, step: controller.Rest | None) -> Findings:
+        entry = self._gatherer.snapshot.entries.get(key)
+        failure = facts.backend.failure
+        return Findings(
+            has_hosts=entry is not None and bool(entry.service.spec.hosts),
+            problem=None if entry is None else entry.problem,
+            lost=self._lost.get(key, ()),
+            unrouted=self._edge.rejected.get(key),
+            suspended=facts.suspended,
+            crashed=None if failure is None or facts.backend.live else failure.message,
+            blocked=None if step is None else step.blocked,
+        )
+
+    async def _rest(self, key: Key, facts: controller.Facts, step: controller.Rest, memory: Memory) -> float | None:
+        """Publish the conditions if they changed; returns when to look again."""
+        status = facts.status
+        if status is None:
+            return None
+        found = conditions(status, self._findings(key, facts, step), facts.now)
+        if found != status.conditions:
+            try:
+                await self._board.swap(key, status, replace(status, conditions=found))
+            except Conflict:
+                self._queue.add(key)
+        self._tell_crash(key, facts, memory)
+        return self._next_look(key, facts, step, memory)
+
+    def _tell_crash(self, key: Key, facts: controller.Facts, memory: Memory) -> None:
+        failure = facts.backend.failure
+        awake = facts.status is not None and facts.status.serving is Serving.AWAKE
+        if failure is not None and awake and failure.id != memory.crash:
+            memory.crash = failure.id
+            log.warning("app ended by itself", service=str(key), reason=str(failure.reason), message=failure.message)
+            self._journal.record(Event(facts.now, key, EventKind.CRASHED, failure.reason, failure.message))
+
+    def _next_look(self, key: Key, facts: controller.Facts, step: controller.Rest, memory: Memory) -> float | None:
+        now = self._clock.monotonic()
+        times: list[float] = []
+        if step.again_in is not None:
+            times.append(now + step.again_in)
+        entry = self._gatherer.snapshot.entries.get(key)
+        if entry is not None:
+            edge = next_edge(entry.service.spec.schedule, facts.now)
+            if edge is not None:
+                times.append(now + (edge - facts.now).total_seconds())
+        status = facts.status
+        if memory.waiting_since is not None:
+            times.append(memory.waiting_since + facts.timeout + LOOK_AGAIN)
+        if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:
+            times.append(memory.epoch_since + memory.backoff_of(status))
+        return min((t for t in times if t > now), default=None)

@@ -1,0 +1,52 @@
+"""What the controller keeps in memory about one service: clocks and pacing only. A restart rebuilds all of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wakedock_operator.core.backoff import backoff
+from wakedock_operator.core.status import Serving, Status
+
+VETO_HOLDS = 10.0
+"""Seconds for which an app's veto is taken as said."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Times are the monotonic clock's, in seconds."""
+
+    ensured: tuple[str, int] | None = None
+    """uid and generation that the backend was given."""
+    epoch: int = -1
+    epoch_since: float = 0.0
+    fenced: int = -1
+    """The epoch for which this controller fenced."""
+    waiting_since: float | None = None
+    """Since when a start of this epoch is under way."""
+    started: bool = False
+    """This controller started it, in this epoch."""
+    next_probe: float = 0.0
+    looked: bool = False
+    vetoed: str | None = None
+    vetoed_at: float = 0.0
+    crash: str = ""
+    """The last crash that was recorded."""
+
+    def see(self, status: Status, *, now: float, wall: datetime) -> None:
+        """Take in the epoch of `status`; at the first sight of it after a restart its age comes from the wall clock."""
+        if self.epoch == status.epoch:
+            return
+        age = max(0.0, (wall - status.since).total_seconds()) if self.epoch == -1 else 0.0
+        self.epoch, self.epoch_since = status.epoch, now - age
+        self.waiting_since, self.started, self.looked, self.vetoed = None, False, False, None
+
+    def may_start(self, status: Status, now: float) -> bool:
+        """No back-off after a failed start runs."""
+        return status.serving is not Serving.ASLEEP or now - self.epoch_since >= self.backoff_of(status)
+
+    def backoff_of(self, status: Status) -> float:
+        """The back-off that follows the failures so far."""
+        return backoff(status.failures)
+
+    def veto(self, now: float) -> str | None:
+        """What the app said, while that holds; None when it is to be asked."""
+        return self.vetoed if now - self.vetoed_at < VETO_HOLDS else None

@@ -1,0 +1,133 @@
+"""What an operator reads: five conditions per service, each with a documented reason.
+
+`Ready` is true, asleep or awake, whenever a request would be served.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from .routing import Claimed
+from .status import Condition, DrainReason, Serving, Status
+from .vetoes import Veto
+
+
+class ConditionType(StrEnum):
+    """The types of conditions."""
+
+    ACCEPTED = "Accepted"
+    ROUTED = "Routed"
+    AWAKE = "Awake"
+    READY = "Ready"
+    SLEEP_BLOCKED = "SleepBlocked"
+
+
+class AcceptedReason(StrEnum):
+    """Reasons of `Accepted`."""
+
+    ACCEPTED = "Accepted"
+    KEPT_LAST_GOOD = "KeptLastGood"
+    """The newest definition is broken; the last good one is served."""
+
+
+class RoutedReason(StrEnum):
+    """Reasons of `Routed`."""
+
+    ROUTED = "Routed"
+    NO_HOSTS = "NoHosts"
+    """It has no hosts: only its dependants wake it."""
+    HOST_TAKEN = "HostTaken"
+    """Another service had one of its hosts and paths first."""
+    REJECTED = "Rejected"
+    """Caddy refused its route."""
+
+
+class ReadyReason(StrEnum):
+    """Reasons of `Ready`."""
+
+    SERVED = "Served"
+    SUSPENDED = "Suspended"
+    START_FAILED = "StartFailed"
+    NOT_ROUTED = "NotRouted"
+    CRASHED = "Crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the conditions are made of, beside the status."""
+
+    has_hosts: bool = True
+    problem: str | None = None
+    """Why the newest definition is not used."""
+    lost: Sequence[Claimed] = ()
+    unrouted: str | None = None
+    """Why Caddy refused the route."""
+    suspended: bool = False
+    crashed: str | None = None
+    """Why the app is not there although it is awake: the next request starts it again."""
+    blocked: Veto | None = None
+
+
+def conditions(status: Status, findings: Findings, now: datetime) -> tuple[Condition, ...]:
+    """The conditions of `status`; one that did not change its value keeps the time of its last change."""
+    found = (_accepted(findings), _routed(findings), _awake(status), _ready(status, findings), _blocked(status, findings))
+    before = {condition.type: condition for condition in status.conditions}
+    return tuple(_dated(condition, before.get(condition.type), now) for condition in found)
+
+
+def _dated(condition: Condition, before: Condition | None, now: datetime) -> Condition:
+    kept = before is not None and before.status == condition.status and before.since is not None
+    return replace(condition, since=before.since if kept and before is not None else now)
+
+
+def _condition(of: ConditionType, value: bool, reason: str, message: str = "") -> Condition:  # noqa: FBT001 - a condition is a truth value
+    return Condition(of, "True" if value else "False", reason, message)
+
+
+def _accepted(findings: Findings) -> Condition:
+    if findings.problem is None:
+        return _condition(ConditionType.ACCEPTED, True, AcceptedReason.ACCEPTED)
+    return _condition(ConditionType.ACCEPTED, False, AcceptedReason.KEPT_LAST_GOOD, findings.problem)
+
+
+def _routed(findings: Findings) -> Condition:
+    if findings.unrouted is not None:
+        return _condition(ConditionType.ROUTED, False, RoutedReason.REJECTED, findings.unrouted)
+    if findings.lost:
+        taken = ", ".join(f"{claim.host}{claim.path} belongs to {claim.owner}" for claim in findings.lost)
+        return _condition(ConditionType.ROUTED, False, RoutedReason.HOST_TAKEN, f"{taken}, which was first")
+    if not findings.has_hosts:
+        return _condition(ConditionType.ROUTED, True, RoutedReason.NO_HOSTS, "only its dependants wake it")
+    return _condition(ConditionType.ROUTED, True, RoutedReason.ROUTED)
+
+
+def _awake(status: Status) -> Condition:
+    drain = status.drain
+    why = "" if drain is None else drain.reason
+    match status.serving:
+        case Serving.AWAKE:
+            return _condition(ConditionType.AWAKE, True, status.woken_by or "Adopted")
+        case Serving.DRAINING:
+            return _condition(ConditionType.AWAKE, True, "Draining", f"goes to sleep: {why}")
+        case Serving.ASLEEP:
+            return _condition(ConditionType.AWAKE, False, why or "NeverWoken", drain.cause.message if drain is not None and drain.cause else "")
+
+
+def _ready(status: Status, findings: Findings) -> Condition:
+    drain = status.drain
+    if findings.suspended:
+        return _condition(ConditionType.READY, False, ReadyReason.SUSPENDED, "spec.suspend is true: every request is answered with 503")
+    if findings.unrouted is not None:
+        return _condition(ConditionType.READY, False, ReadyReason.NOT_ROUTED, findings.unrouted)
+    if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None:
+        return _condition(ConditionType.READY, False, ReadyReason.START_FAILED, drain.cause.message)
+    if findings.crashed is not None and status.serving is Serving.AWAKE:
+        return _condition(ConditionType.READY, True, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
+    return _condition(ConditionType.READY, True, ReadyReason.SERVED)
+
+
+def _blocked(status: Status, findings: Findings) -> Condition:
+    if findings.blocked is None or status.serving is Serving.ASLEEP:
+        return _condition(ConditionType.SLEEP_BLOCKED, False, "NotBlocked")
+    return _condition(ConditionType.SLEEP_BLOCKED, True, findings.blocked.reason, findings.blocked.message)
