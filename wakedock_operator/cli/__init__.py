@@ -1,0 +1,1 @@
+"""The command line. Each module is one command or one concept."""
