@@ -7,16 +7,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hack.reference_commands import commands_reference
-from hack.reference_fields import fields_reference
+from hack.reference import commands, conditions, metrics, wakeservice
 from wakedock_operator.resource.schema import json_schema, schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/wakeservice.schema.json": schema_text,
-    "docs/reference/wakeservice.md": lambda: fields_reference(json_schema()),
-    "docs/reference/commands.md": commands_reference,
+    "docs/reference/wakeservice.md": lambda: wakeservice.reference(json_schema()),
+    "docs/reference/conditions.md": conditions.reference,
+    "docs/reference/metrics.md": metrics.reference,
+    "docs/reference/commands.md": commands.reference,
 }
 
 

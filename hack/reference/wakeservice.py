@@ -1,4 +1,4 @@
-"""The reference page of the WakeService's fields, from its JSON schema."""
+"""docs/reference/wakeservice.md, from the JSON schema of the model."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ Durations are written as `90s`, `15m` or `1h30m`. A field that is not listed is 
 """
 
 
-def fields_reference(schema: Schema) -> str:
+def reference(schema: Schema) -> str:
     """One section per object, in the order in which a reader meets them, with a table of its fields."""
     definitions = schema["$defs"]
     sections = [BEGINNING]

@@ -1,4 +1,4 @@
-"""The reference page of the command line, from the commands themselves."""
+"""docs/reference/commands.md, from the commands themselves."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ Made from the commands by `make docs`. `wakedock COMMAND --help` says the same.
 """
 
 
-def commands_reference() -> str:
+def reference() -> str:
     """One section per command, with its arguments and options."""
     program = typer.main.get_group(app)
     context = typer.Context(program, info_name="wakedock")
