@@ -41,7 +41,8 @@ async def ask_ready(how: HttpReadiness | TcpReadiness | CommandReadiness, target
                 await tcp.connect(target.address, how.timeout)
                 return ProbeResult(ready=True, detail="connected")
             case CommandReadiness():
-                assert inside is not None
+                if inside is None:
+                    return ProbeResult(ready=False, detail="this backend runs no readiness commands")
                 code = await command.exit_code_of(inside.words, inside.surroundings, how.timeout)
                 return ProbeResult(ready=code == 0, detail=f"{inside.words[0]!r} exited with code {code}")
     except NoAnswer as nothing:

@@ -6,7 +6,7 @@ import json
 from wakedock_operator.adapters.process.account import may_run_as
 from wakedock_operator.adapters.process.environment import RESERVED
 from wakedock_operator.resource import WakeService
-from wakedock_operator.resource.references import PORT, references
+from wakedock_operator.resource.references import PORT, dependency_references, references
 
 
 def refusal(service: WakeService) -> str | None:
@@ -15,11 +15,9 @@ def refusal(service: WakeService) -> str | None:
     if spec.app is None:
         return "spec.targetRef: processes have no existing workload to refer to; describe the app in spec.app"
     if spec.replicas != 1:
-        return f"spec.replicas: {spec.replicas} instances are not supported for processes, only 1; leave the field out"
+        return f"spec.replicas: a process has one instance, not {spec.replicas}; leave the field out"
     if not may_run_as(spec.app.user):
-        return (
-            f"spec.app.user: only root may start processes of another user ({spec.app.user}); run WakeDock as root or leave the field out"
-        )
+        return f"spec.app.user: only root may start processes of {spec.app.user!r}; run WakeDock as root or leave the field out"
     for variable in spec.app.env:
         if variable.name in RESERVED:
             return f"spec.app.env: {variable.name} is set by WakeDock; " + (
@@ -47,3 +45,12 @@ def listens(service: WakeService) -> bool:
     if readiness is not None and readiness.command is None:
         return True
     return any(PORT in references(text) for _, text in spec.app.templates())
+
+
+def dependency_names(service: WakeService) -> tuple[str, ...]:
+    """The dependencies whose port the app's command, environment or readiness command asks for."""
+    spec = service.spec
+    texts = [text for _, text in spec.app.templates()] if spec.app is not None else []
+    if spec.wake.readiness is not None and spec.wake.readiness.command is not None:
+        texts.extend(spec.wake.readiness.command.command)
+    return tuple(dict.fromkeys(name for text in texts for name in dependency_references(text)))

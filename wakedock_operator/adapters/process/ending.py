@@ -7,7 +7,7 @@ until nothing is found any more.
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import structlog
 
@@ -44,10 +44,11 @@ class Tree:
 
     async def halt(self) -> None:
         """Stop the members outside of the first one's process group too, until a look finds every one halted."""
-        while running := [each for each in await self.members() if not each.halted]:
-            send(signal.SIGSTOP, running)
-            # The kernel halts a process at its next way back to user mode; one that sleeps in a disk wait takes longer.
-            await asyncio.sleep(0.001)
+        pause = 0.001
+        while (running := [each for each in await self.members() if not each.halted]) and send(signal.SIGSTOP, running):
+            # The kernel halts a process on its next way back to user mode; one that waits for a disk takes longer.
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
 
     async def resume(self) -> None:
         """Let every member run again."""
@@ -59,20 +60,14 @@ class Tree:
 
 
 async def end_all(stats: Iterable[Stat], number: int) -> bool:
-    """Send a signal to exactly these processes and wait until all of them have ended; False when there were none."""
+    """Send a signal to exactly these processes and wait until all of them have ended; False when there was none to signal."""
     handles = []
     try:
-        for each in stats:
-            if (handle := ProcessHandle.open(each.pid, each.start_ticks)) is None:
-                continue
-            try:
-                handle.end(number)
-            except PermissionError:
-                log.warning("process of another user left alone", pid=each.pid, name=each.name)
-                handle.close()
-                continue
-            handle.watch()
+        for handle in _signalled(number, stats):
             handles.append(handle)
+            handle.watch()
+            # A halted process would not come to see the signal.
+            handle.send(signal.SIGCONT)
         for handle in handles:
             await handle.wait()
     finally:
@@ -81,9 +76,24 @@ async def end_all(stats: Iterable[Stat], number: int) -> bool:
     return bool(handles)
 
 
-def send(number: int, stats: Iterable[Stat]) -> None:
-    """Send a signal to exactly these processes, as far as they are still there."""
+def send(number: int, stats: Iterable[Stat]) -> bool:
+    """Send a signal to exactly these processes, as far as they are still there; False when there was none to signal."""
+    handles = tuple(_signalled(number, stats))
+    for handle in handles:
+        handle.close()
+    return bool(handles)
+
+
+def _signalled(number: int, stats: Iterable[Stat]) -> Iterator[ProcessHandle]:
     for each in stats:
-        if (handle := ProcessHandle.open(each.pid, each.start_ticks)) is not None:
+        handle = ProcessHandle.open(each.pid, each.start_ticks)
+        if handle is None:
+            continue
+        try:
             handle.send(number)
+        except PermissionError:
+            # A program that became another user. Only root can end it.
+            log.warning("process of another user left alone", pid=each.pid, name=each.name)
             handle.close()
+        else:
+            yield handle

@@ -4,7 +4,6 @@ A pidfd tells the exit of any process, started by this WakeDock or by an earlier
 """
 
 import asyncio
-import errno
 import os
 import signal
 from collections.abc import Callable
@@ -75,12 +74,6 @@ class ProcessHandle:
             except ProcessLookupError:
                 return
 
-    def end(self, number: int) -> None:
-        """Send a signal that is meant to end the process, also where it is halted and would not come to see it."""
-        self.send(number)
-        if number != signal.SIGKILL:
-            self.send(signal.SIGCONT)
-
     def send_group(self, number: int) -> None:
         """Send a signal to the process group that this process leads. Atomic: a member that forks meanwhile does not get away."""
         if self.status is None:
@@ -114,10 +107,6 @@ class ProcessHandle:
         try:
             result = os.waitid(os.P_PIDFD, self._descriptor, os.WEXITED | os.WNOHANG)
         except ChildProcessError:
-            return ExitStatus()
-        except OSError as error:
-            if error.errno != errno.ECHILD:
-                raise
             return ExitStatus()
         if result is None:
             return ExitStatus()

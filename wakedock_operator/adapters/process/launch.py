@@ -68,7 +68,5 @@ def user_of(app: App) -> Account:
     except LookupError as error:
         raise StartRefused(FailureReason.NOT_PERMITTED, f"spec.app.user: {error}; create it or correct the name") from None
     if who.other and os.geteuid() != 0:
-        raise StartRefused(
-            FailureReason.NOT_PERMITTED, f"spec.app.user: only root may start processes of {who.name!r}; run WakeDock as root"
-        )
+        raise StartRefused(FailureReason.NOT_PERMITTED, f"only root may start processes of the user {who.name!r}; run WakeDock as root")
     return who

@@ -86,25 +86,36 @@ class LogFile:
         for number in range(1, self._kept + 1):
             if len(found) >= lines:
                 break
-            found = (*LogFile(self._numbered(number)).tail(lines - len(found), reach=self._max_size * 2), *found)
+            older = LogFile(self._numbered(number), max_size=self._max_size)
+            found = (*older.tail(lines - len(found), reach=2 * self._max_size), *found)
         return found
 
     async def follow(self, lines: int) -> AsyncIterator[str]:
         """The last lines, then each new one as it is completed, over rotations too. Looks five times a second while it is iterated."""
-        position, rotations, rest = self.size, self._rotations, b""
-        for line in await asyncio.to_thread(self.last, lines):
+        rotations, position = self._rotations, await asyncio.to_thread(self._complete)
+        for line in await asyncio.to_thread(_lines_before, self.path, position, lines):
             yield line
+        rest = b""
         while True:
-            if self._rotations != rotations:
-                rest += await asyncio.to_thread(_read, self._numbered(1), position)
-                position, rotations = 0, self._rotations
-            fresh = await asyncio.to_thread(_read, self.path, position)
+            place, rotated = self.path, self._rotations != rotations
+            if rotated:
+                place = self._numbered(1)
+            fresh = await asyncio.to_thread(_read, place, position)
             position += len(fresh)
             *complete, rest = (rest + fresh).split(b"\n")
-            for line in complete:
-                yield line.decode(errors="replace")
-            if not fresh:
+            for each in complete:
+                yield each.decode(errors="replace")
+            if rotated and not fresh:
+                # The end of the old file: what comes now stands at the beginning of the new one.
+                position, rotations = 0, self._rotations
+            elif not fresh:
                 await asyncio.sleep(_FOLLOW_INTERVAL)
+
+    def _complete(self) -> int:
+        """Where the last complete line ends."""
+        size = self.size
+        start = max(0, size - TAIL)
+        return start + _read(self.path, start)[: size - start].rfind(b"\n") + 1
 
     def remove(self) -> None:
         """Delete the files. Raises OSError."""
@@ -114,6 +125,12 @@ class LogFile:
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_suffix(f".log.{number}")
+
+
+def _lines_before(path: Path, position: int, lines: int) -> list[str]:
+    start = max(0, position - TAIL)
+    found = _read(path, start)[: position - start].decode(errors="replace").splitlines()
+    return found[1 if start else 0 :][-lines:] if lines > 0 else []
 
 
 def _read(path: Path, position: int) -> bytes:

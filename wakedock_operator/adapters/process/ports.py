@@ -7,7 +7,7 @@ port 0 may get the number at any moment. Every start gets a new one, so that not
 import errno
 import secrets
 import socket
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from pathlib import Path
 
 from wakedock_operator.adapters.process.refused import StartRefused
@@ -64,7 +64,7 @@ def choose(taken: Container[int]) -> int:
                 return port
     raise StartRefused(
         FailureReason.BACKEND,
-        f"no free port between {LOWEST} and {HIGHEST} outside of net.ipv4.ip_local_port_range; narrow that range or give the service a port",
+        f"no port above {LOWEST} is free outside of net.ipv4.ip_local_port_range; narrow that range or give the service a port",
     )
 
 
@@ -73,14 +73,17 @@ class PortBook:
 
     def __init__(self) -> None:
         self._ports: dict[Key, int] = {}
-        self._fixed: Mapping[Key, int] = {}
+        self._fixed: dict[Key, int] = {}
 
-    def fix(self, key: Key, port: int | None) -> None:
-        """The definition names a port (or none): no other service is given it."""
-        self._fixed = {other: number for other, number in self._fixed.items() if other != key} | ({} if port is None else {key: port})
+    def fix(self, key: Key, port: int | None) -> bool:
+        """The definition names a port, or none: no other service is given it. True when that is news."""
+        before = self._fixed.pop(key, None)
+        if port is not None:
+            self._fixed[key] = port
+        return before != port
 
     def occupy(self, key: Key, port: int) -> None:
-        """The instance of `key` runs on this port."""
+        """The instance of `key` has this port, or its next start must have it."""
         self._ports[key] = port
 
     def get(self, key: Key) -> int | None:

@@ -5,7 +5,6 @@ process will carry, so that a start that nobody finished is found again), when i
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -68,11 +67,9 @@ class RecordFolder:
     def write(self, key: Key, record: InstanceRecord) -> None:
         """Replace the record, atomically. Raises OSError; the old one is then still there."""
         place = self._place(key)
-        fresh = place.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(record), file)
-        os.replace(fresh, place)
+        fresh = place.with_name(f"{place.name}.new")
+        fresh.write_text(json.dumps(asdict(record)), encoding="utf-8")
+        fresh.replace(place)
 
     def remove(self, key: Key) -> None:
         """Forget the instance."""

@@ -1,7 +1,9 @@
 """Starting a program: own session, own process group, its output in a file, nothing else of WakeDock's left open."""
 
 import errno
+import os
 import shutil
+import signal
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -48,7 +50,13 @@ def spawn(program: Program, output: int) -> ProcessHandle:
         raise _refusal(program, error) from error
     # The pidfd reaps it; Popen must neither wait for it nor warn about a process that is meant to outlive WakeDock.
     process.returncode = 0
-    handle = ProcessHandle.open(process.pid)
+    try:
+        handle = ProcessHandle.open(process.pid)
+    except OSError:
+        # No descriptor left. Nobody has seen this process yet, so nobody misses it.
+        os.killpg(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)
+        raise
     if handle is None:
         raise StartRefused(FailureReason.BACKEND, f"process {process.pid} vanished while it was started; try again")
     return handle
@@ -61,9 +69,7 @@ def _check_folder(program: Program) -> None:
     try:
         is_folder = stat.S_ISDIR(folder.stat().st_mode)
     except PermissionError:
-        raise StartRefused(
-            FailureReason.NOT_PERMITTED, f"workingDir {folder} may not be entered by WakeDock; change its permissions"
-        ) from None
+        raise StartRefused(FailureReason.NOT_PERMITTED, f"workingDir {folder} may not be entered; change its permissions") from None
     except OSError:
         raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"workingDir {folder} does not exist; create it or correct the path") from None
     if not is_folder:

@@ -1,37 +1,37 @@
 """The port `Workloads` over processes of this machine."""
 
 import asyncio
+import contextlib
 import hashlib
-import signal
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, Self
 
 import structlog
 
-from wakedock_operator.adapters.probing import command, readiness
+from wakedock_operator.adapters.probing import readiness
+from wakedock_operator.adapters.process.adoption import adopt
+from wakedock_operator.adapters.process.asking import ask_ready
 from wakedock_operator.adapters.process.changes import Changes
-from wakedock_operator.adapters.process.definition import listens, refusal
-from wakedock_operator.adapters.process.ending import Tree, end_all
+from wakedock_operator.adapters.process.definition import dependency_names, refusal
 from wakedock_operator.adapters.process.handle import ProcessHandle
-from wakedock_operator.adapters.process.launch import Order, program_of
-from wakedock_operator.adapters.process.listeners import find
 from wakedock_operator.adapters.process.log_file import KEPT, MAX_SIZE, LogFile
 from wakedock_operator.adapters.process.ports import PortBook
 from wakedock_operator.adapters.process.procfs import boot_id
 from wakedock_operator.adapters.process.record import InstanceRecord, RecordFolder, State
 from wakedock_operator.adapters.process.refused import StartRefused
-from wakedock_operator.adapters.process.supervisor import Site, SupervisedProcess, Supervisor
-from wakedock_operator.adapters.process.tree import strays
+from wakedock_operator.adapters.process.site import Site
+from wakedock_operator.adapters.process.supervisor import Supervisor
 from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import FailureReason
 from wakedock_operator.ports.workloads import ProbeResult, VetoResult
-from wakedock_operator.resource import CommandReadiness, Key, WakeService
-from wakedock_operator.resource.references import dependency_references
+from wakedock_operator.resource import Key, WakeService
 
 log = structlog.get_logger(__name__)
 
 GONE = ProbeResult(ready=False, detail="the instance is gone")
+LOG_CHECK = 60.0
+"""Seconds between two looks at the log sizes of running apps that nobody observes meanwhile."""
 
 
 class ProcessWorkloads:
@@ -55,6 +55,7 @@ class ProcessWorkloads:
             port_needed=self._port_needed,
             run=self._run,
             tell=self._changes.tell,
+            gone=self._gone,
         )
 
     def __repr__(self) -> str:
@@ -62,18 +63,23 @@ class ProcessWorkloads:
 
     @classmethod
     async def open(cls, *, runtime: Path, data: Path, log_size: int = MAX_SIZE, logs_kept: int = KEPT) -> Self:
-        """Take over what an earlier WakeDock left in `runtime`: running and paused apps go on, stops are finished, strays ended."""
+        """Take over what an earlier WakeDock left in `runtime`: running and paused apps go on, stops are finished, strays ended.
+
+        Output goes to `data`/logs. `log_size` is in bytes, `logs_kept` the number of older files beside the present one.
+        """
         self = cls(runtime=runtime, data=data, log_size=log_size, logs_kept=logs_kept)
-        await self._adopt()
+        await adopt(self._site, self._take_over)
+        self._run(self._look_at_logs())
         return self
 
     async def close(self) -> None:
         """Stop supervising. Apps run on; a stop under way is finished by the next start of WakeDock."""
         for supervisor in self._supervisors.values():
             await supervisor.settle_launch()
-        for task in self._tasks:
+        tasks = tuple(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for supervisor in self._supervisors.values():
             supervisor.let_go()
 
@@ -81,16 +87,17 @@ class ProcessWorkloads:
         return refusal(service)
 
     async def ensure(self, service: WakeService, uid: str) -> None:
-        self._ports.fix(service.key, service.spec.port)
-        self._supervisor(service.key).define(service, uid)
+        supervisor = self._supervisor(service.key)
+        if self._ports.fix(service.key, service.spec.port) and supervisor.empty:
+            self._ports.release(service.key)
+        supervisor.define(service, uid)
 
     async def remove(self, key: Key, uid: str) -> None:
+        """As the port says. What still runs is ended; the key is known until nothing of it is left."""
         supervisor = self._supervisors.get(key)
-        if supervisor is None or supervisor.uid != uid:
-            return
-        supervisor.retire()
-        self._ports.fix(key, None)
-        self._discard(key)
+        if supervisor is not None and supervisor.uid == uid:
+            supervisor.retire()
+            self._gone(key)
 
     def keys(self) -> frozenset[Key]:
         return frozenset(self._supervisors)
@@ -107,16 +114,16 @@ class ProcessWorkloads:
         self._supervisors[key].fence()
 
     async def stop(self, key: Key, version: str) -> None:
+        """As the port says; also raises OSError when the stop cannot be put on record: then nothing was stopped."""
         self._supervisors[key].stop(version)
 
     async def probe(self, key: Key, instance: str) -> ProbeResult:
         supervisor = self._supervisors[key]
-        process = supervisor.running
-        service = supervisor.definition
+        process, service = supervisor.running, supervisor.definition
         if process is None or service is None or process.record.id != instance:
             return GONE
         self._look_at_log(supervisor)
-        address, result = await self._ask_ready(service, process)
+        result, address = await ask_ready(service, process.record)
         if result.ready and not supervisor.mark_ready(instance, address):
             return GONE
         return result
@@ -141,54 +148,48 @@ class ProcessWorkloads:
         """Why the output of the running instance is not kept; None when it is."""
         return self._supervisors[key].output.problem
 
-    async def _ask_ready(self, service: WakeService, process: SupervisedProcess) -> tuple[str, ProbeResult]:
-        record = process.record
-        how = readiness.probe_of(service)
-        if not listens(service) and service.spec.wake.readiness is None:
-            return "", ProbeResult(ready=True, detail="running")
-        address = record.address
-        if listens(service):
-            found = await asyncio.to_thread(find, port=record.port, leader=record.pid, start_ticks=record.start_ticks, mark=record.mark)
-            if not found.address:
-                return "", ProbeResult(ready=False, detail=found.detail)
-            address = found.address
-        inside = None
-        if isinstance(how, CommandReadiness):
-            try:
-                inside = await asyncio.to_thread(_inside, service, record, how)
-            except StartRefused as refused:
-                return "", ProbeResult(ready=False, detail=str(refused))
-        return address, await readiness.ask_ready(how, readiness.target_of(service, address), inside)
-
     def _supervisor(self, key: Key) -> Supervisor:
         if key not in self._supervisors:
             output = LogFile(self._logs / f"{key.file_name}.log", max_size=self._log_size, kept=self._logs_kept)
             self._supervisors[key] = Supervisor(key, self._site, output)
         return self._supervisors[key]
 
-    def _discard(self, key: Key) -> None:
-        pass
+    def _take_over(self, key: Key, record: InstanceRecord, handle: ProcessHandle | None) -> None:
+        self._supervisor(key).adopt(record, handle)
+
+    def _gone(self, key: Key) -> None:
+        """Nothing of the process is left: if the service is no more, nothing of it stays here."""
+        supervisor = self._supervisors[key]
+        if supervisor.retired and supervisor.empty:
+            del self._supervisors[key]
+            self._ports.fix(key, None)
+            self._ports.release(key)
+            self._run(self._remove_logs(supervisor))
+            self._changes.tell(key)
+
+    async def _remove_logs(self, supervisor: Supervisor) -> None:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(supervisor.output.remove)
 
     def _dependency_ports(self, service: WakeService) -> dict[str, int]:
         ports: dict[str, int] = {}
-        readiness_ = service.spec.wake.readiness
-        texts = [text for _, text in service.spec.app.templates()] if service.spec.app else []
-        if readiness_ is not None and readiness_.command is not None:
-            texts += readiness_.command.command
-        for name in (name for text in texts for name in dependency_references(text)):
+        for name in dependency_names(service):
             key = Key(service.metadata.namespace, name)
             if key not in self._supervisors or self._supervisors[key].definition is None:
-                raise StartRefused(
-                    FailureReason.DEPENDENCY_FAILED, f"$(PORT:{name}) asks for the port of {key}, which does not exist; create it"
-                )
+                raise StartRefused(FailureReason.DEPENDENCY_FAILED, f"$(PORT:{name}) is the port of {key}, which does not exist; create it")
             ports[name] = self._ports.reserve(key)
         return ports
 
     def _port_needed(self, key: Key) -> bool:
-        return any(
-            other.key.namespace == key.namespace and other.process is not None and key.name in other.process.record.dependency_ports
-            for other in self._supervisors.values()
-        )
+        records = (other.process.record for other in self._supervisors.values() if other.process and other.key.namespace == key.namespace)
+        return any(key.name in record.dependency_ports and record.state is not State.STOPPING for record in records)
+
+    async def _look_at_logs(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_CHECK)
+            for supervisor in self._supervisors.values():
+                if supervisor.running is not None:
+                    self._look_at_log(supervisor)
 
     def _look_at_log(self, supervisor: Supervisor) -> None:
         if supervisor.key not in self._rotating and supervisor.output.full:
@@ -213,41 +214,3 @@ class ProcessWorkloads:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("supervision failed", exc_info=error)
-
-    async def _adopt(self) -> None:
-        records = self._site.records
-        for key, record in list(records.read_all()):
-            if record.boot != self._site.boot or record.state is State.STARTING:
-                records.remove(key)
-                continue
-            handle = ProcessHandle.open(record.pid, record.start_ticks)
-            tree = Tree(leader=record.pid, start_ticks=record.start_ticks, mark=record.mark)
-            if handle is None:
-                records.remove(key)
-                continue
-            if record.state is State.RUNNING and record.resumes:
-                # Killed between putting a resume on record and doing it.
-                await tree.resume()
-            self._supervisor(key).adopt(record, handle)
-        known = frozenset(s.process.record.mark for s in self._supervisors.values() if s.process is not None)
-        left = await asyncio.to_thread(strays, installation=self._site.installation, known=known)
-        if left:
-            log.warning("ending processes that no record names", pids=[each.pid for each in left])
-            await end_all(left, signal.SIGKILL)
-
-
-def _inside(service: WakeService, record: InstanceRecord, how: CommandReadiness) -> readiness.Inside:
-    assert service.spec.app is not None
-    order = Order(app=service.spec.app, port=record.port, mark=record.mark, dependency_ports=record.dependency_ports)
-    program = program_of(order, how.command)
-    who = program.account
-    return readiness.Inside(
-        words=program.words,
-        surroundings=command.Surroundings(
-            environment=program.environment,
-            working_dir=program.working_dir,
-            uid=who.uid if who.other else None,
-            gid=who.gid if who.other else None,
-            groups=who.groups if who.other else None,
-        ),
-    )

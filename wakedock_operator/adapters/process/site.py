@@ -1,0 +1,36 @@
+"""What the supervisors of one WakeDock share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from wakedock_operator.adapters.process.ports import PortBook
+from wakedock_operator.adapters.process.record import RecordFolder
+from wakedock_operator.resource import Key, WakeService
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`installation` and `boot` name the runtime directory and this boot of the machine."""
+
+    installation: str
+    boot: str
+    records: RecordFolder
+    ports: PortBook
+    dependency_ports: Callable[[WakeService], dict[str, int]]
+    """The ports that `$(PORT:name)` stands for. Raises StartRefused."""
+    port_needed: Callable[[Key], bool]
+    """Whether a process runs that was told the port of this service."""
+    run: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    """Run something in the background until `close`."""
+    tell: Callable[[Key], None]
+    """Something about this service changed."""
+    gone: Callable[[Key], None]
+    """Nothing of this service's process is left."""
+
+    def forget(self, key: Key) -> None:
+        """The instance is gone: the next start gets a new port, unless somebody who runs was told this one."""
+        self.records.remove(key)
+        if not self.port_needed(key):
+            self.ports.release(key)

@@ -1,0 +1,100 @@
+"""A fresh start: a port, a record, a process, in this order."""
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass, replace
+
+import structlog
+
+from wakedock_operator.adapters.process.definition import fingerprint, listens
+from wakedock_operator.adapters.process.ending import Tree
+from wakedock_operator.adapters.process.handle import ProcessHandle
+from wakedock_operator.adapters.process.launch import Order, launch
+from wakedock_operator.adapters.process.listeners import listening_on, named
+from wakedock_operator.adapters.process.log_file import LogFile
+from wakedock_operator.adapters.process.ports import bindable
+from wakedock_operator.adapters.process.record import InstanceRecord, State
+from wakedock_operator.adapters.process.refused import StartRefused
+from wakedock_operator.adapters.process.site import Site
+from wakedock_operator.core.status import FailureReason
+from wakedock_operator.resource import Key, WakeService
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class SupervisedProcess:
+    """What runs, ends or is paused now. `handle` is None when the first process was gone before it could be adopted."""
+
+    record: InstanceRecord
+    handle: ProcessHandle | None
+    tree: Tree
+
+    @classmethod
+    def of(cls, record: InstanceRecord, handle: ProcessHandle | None) -> "SupervisedProcess":
+        """The process behind a record."""
+        return cls(record, handle, Tree(leader=record.pid, start_ticks=record.start_ticks, mark=record.mark))
+
+    def send(self, number: int) -> None:
+        """Signal the first process, if it is still there."""
+        if self.handle is not None:
+            self.handle.send(number)
+
+    def send_group(self, number: int) -> None:
+        """Signal the process group, while the first process is there to vouch for its number."""
+        if self.handle is not None:
+            self.handle.send_group(number)
+
+
+async def start_fresh(key: Key, service: WakeService, uid: str, *, site: Site, output: LogFile) -> SupervisedProcess:
+    """Start the service's app. The process runs when this returns, but is on record as starting only. Raises StartRefused."""
+    app = service.spec.app
+    if app is None:
+        raise StartRefused(FailureReason.BACKEND, f"{key} has no app to start; describe it in spec.app")
+    dependency_ports = site.dependency_ports(service)
+    port = await _port(key, service, site)
+    record = InstanceRecord(
+        uid=uid,
+        mark=f"{site.installation}/{key.file_name}/{secrets.token_hex(8)}",
+        boot=site.boot,
+        definition=fingerprint(service),
+        port=port,
+        address=f"127.0.0.1:{port}" if listens(service) else "",
+        state=State.STARTING,
+        started_at=time.time(),
+        stop_signal=app.stop_signal,
+        grace=service.spec.sleep.grace_period.total_seconds(),
+        dependency_ports=dependency_ports,
+    )
+    order = Order(app=app, port=port, mark=record.mark, dependency_ports=dependency_ports)
+    try:
+        launched = await asyncio.to_thread(launch, order, log=output, announce=lambda: site.records.write(key, record))
+    except StartRefused:
+        site.forget(key)
+        raise
+    if output.problem is not None:
+        log.warning("output not kept", service=str(key), problem=output.problem)
+    handle = launched.handle
+    record = replace(record, state=State.RUNNING, pid=handle.pid, start_ticks=handle.start_ticks, log_offset=launched.log_offset)
+    return SupervisedProcess.of(record, handle)
+
+
+async def _port(key: Key, service: WakeService, site: Site) -> int:
+    fixed = service.spec.port
+    port = site.ports.reserve(key)
+    if fixed is not None and port != fixed:
+        # It was reserved before the definition named one.
+        site.ports.occupy(key, port := fixed)
+    try:
+        if bindable(port, everywhere=False):
+            return port
+    except PermissionError:
+        raise StartRefused(
+            FailureReason.NOT_PERMITTED, f"port {port} needs privileges to listen on; choose one above 1023 or run WakeDock as root"
+        ) from None
+    if fixed is not None:
+        who = named(await asyncio.to_thread(listening_on, port))
+        raise StartRefused(FailureReason.PORT_TAKEN, f"port {port} is in use{who}; end that process or change spec.port")
+    site.ports.release(key)
+    return site.ports.reserve(key)
