@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hack.reference import commands, conditions, metrics, wakeservice
+from hack.reference import commands, conditions, configuration, metrics, wakeservice
 from wakedock_operator.resource.schema import json_schema, schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/wakeservice.schema.json": schema_text,
     "docs/reference/wakeservice.md": lambda: wakeservice.reference(json_schema()),
+    "docs/reference/configuration.md": configuration.reference,
+    "docs/reference/configuration.schema.json": configuration.schema,
+    ".env.example": configuration.environment,
     "docs/reference/conditions.md": conditions.reference,
     "docs/reference/metrics.md": metrics.reference,
     "docs/reference/commands.md": commands.reference,
