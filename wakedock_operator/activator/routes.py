@@ -1,0 +1,53 @@
+"""Keeps the edge's routes as the catalogue defines them: one apply for all changes that came meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from wakedock_operator.adapters.metrics import Metrics
+from wakedock_operator.core.routing import route_services
+from wakedock_operator.ports.catalog import Catalog, Snapshot
+from wakedock_operator.ports.edge import Edge, EdgeUnavailable
+
+log = structlog.get_logger(__name__)
+
+SHORTEST_WAKE = 60.0
+"""The longest `wake.timeout` that the hold is prepared for even where no service asks for it, in seconds."""
+TRY_AGAIN = 0.5
+
+
+class RouteKeeper:
+    """Follows the catalogue and applies. Only hosts, paths, protocol, ignore rules, limits and a new longest time-out make a difference."""
+
+    def __init__(self, *, catalog: Catalog, edge: Edge, metrics: Metrics, applied: Callable[[], None]) -> None:
+        self._catalog = catalog
+        self._edge = edge
+        self._metrics = metrics
+        self._applied = applied
+        self.in_force = False
+        """True once the routes of some snapshot are in force."""
+
+    async def run(self) -> None:
+        """Apply until cancelled."""
+        async for snapshot in self._catalog.changes():
+            while not await self._apply(snapshot):
+                await asyncio.sleep(TRY_AGAIN)
+                snapshot = self._catalog.current()  # noqa: PLW2901 - a newer one makes the failed one void
+            self._applied()
+
+    async def _apply(self, snapshot: Snapshot) -> bool:
+        entries = snapshot.entries.values()
+        routing = route_services((entry.order, entry.service) for entry in entries)
+        longest = max((entry.service.spec.wake.timeout.total_seconds() for entry in entries), default=0.0)
+        try:
+            applied = await self._edge.apply(list(routing.routes.values()), longest_wake=max(longest, SHORTEST_WAKE))
+        except EdgeUnavailable as error:
+            log.warning("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
+            self._metrics.applied(False)
+            return False
+        self._metrics.applied(not applied.rejected)
+        self.in_force = True
+        for key, reason in applied.rejected.items():
+            log.warning("service cannot be routed", service=str(key), reason=reason)
+        return True
