@@ -112,7 +112,7 @@ async def _answer_problems(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPNotFound:
         return problem_response(NOT_FOUND, body=request.method != "HEAD")
     except Exception:
-        log.exception("request failed", path=request.path[:200])
+        log.exception("request failed", path=request.path[:200], request_id=request.headers.get("X-Wakedock-Request", "")[:64])
         return problem_response(INTERNAL)
 
 

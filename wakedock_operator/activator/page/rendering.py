@@ -1,7 +1,6 @@
 """Renders the waiting page. Every text in it is escaped: titles and messages are a tenant's, the host is a client's."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -66,7 +65,7 @@ def filled(elapsed: float, typical: float) -> float:
     if typical <= 0:
         return DAWN
     turns = elapsed / typical
-    return DAWN * turns if turns <= 1 else DAWN + (1 - DAWN) * (1 - math.exp(1 - turns))
+    return DAWN * turns if turns <= 1 else 1 - (1 - DAWN) / turns
 
 
 class WaitingPages:

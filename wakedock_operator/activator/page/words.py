@@ -52,7 +52,7 @@ def typical_words(seconds: float) -> str:
     """How long a start usually takes, as a sentence; never less than a second."""
     whole = max(1, math.ceil(seconds))
     if whole == 1:
-        return "Usually ready within a second."
-    if whole < 90:
-        return f"Usually ready within {whole} seconds."
-    return f"Usually ready within {math.ceil(seconds / 60)} minutes."
+        return "Usually takes about a second."
+    if whole <= 90:
+        return f"Usually takes about {whole} seconds."
+    return f"Usually takes about {round(seconds / 60)} minutes."

@@ -13,9 +13,7 @@
   let source = null;
   let timer = null;
 
-  const reload = () => location.reload();
-
-  const words_of = (seconds) => {
+  const wordsOf = (seconds) => {
     const minutes = Math.floor(seconds / 60);
     const rest = Math.floor(seconds % 60);
     return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
@@ -24,7 +22,7 @@
   // Linear up to the typical duration, then ever slower; never full.
   const filled = (elapsed, typical) => {
     const turns = typical > 0 ? elapsed / typical : 1;
-    return turns <= 1 ? 0.9 * turns : 0.9 + 0.1 * (1 - Math.exp(1 - turns));
+    return turns <= 1 ? 0.9 * turns : 1 - 0.1 / turns;
   };
 
   const rise = (fill) => scene.style.setProperty("--rise", fill.toFixed(3));
@@ -39,7 +37,7 @@
         if (wait.dataset.state !== "waiting") show("note", left === 1 ? "Trying again in 1 second." : `Trying again in ${left} seconds.`);
       } else if (!document.hidden) {
         clearInterval(timer);
-        reload();
+        location.reload();
       }
     }, 250);
   };
@@ -50,7 +48,7 @@
   };
 
   const fail = (progress) => {
-    wait.dataset.state = "failed";
+    wait.dataset.state = progress.phase === "failed" ? "failed" : "refused";
     const bar = document.getElementById("bar");
     if (bar) bar.remove();
     show("elapsed", "");
@@ -71,7 +69,7 @@
       rise(1);
       // Where the app was ready when this page was sent, and still did not answer, there is no use in hurrying.
       if (wait.dataset.phase === "ready") askAgain(1);
-      else reload();
+      else location.reload();
       return;
     }
     if (progress.phase === "failed" || progress.phase === "suspended") {
@@ -83,7 +81,9 @@
       askAgain(retry);
       return;
     }
-    show("elapsed", words_of(progress.elapsed));
+    clearInterval(timer);
+    timer = null;
+    show("elapsed", wordsOf(progress.elapsed));
     if (progress.typical !== null) {
       const fill = filled(progress.elapsed, progress.typical);
       document.getElementById("bar").value = fill;
