@@ -22,7 +22,7 @@ def chain(key: Key, services: Services) -> tuple[Key, ...]:
 
 
 def order(services: Services) -> tuple[Key, ...]:
-    """All services, each after its dependencies. Going to sleep takes the reverse. In a cycle, which is refused, some edge is passed over."""
+    """All services, each after its dependencies. In a cycle, which nobody should be served, some edge is passed over."""
     return _dependencies_first(sorted(services), services)
 
 

@@ -35,7 +35,7 @@ class Mistake:
         return ": ".join(parts) + (f" (did you mean {self.suggestion!r}?)" if self.suggestion else "")
 
 
-def nowhere(place: Place) -> Position | None:
+def nowhere(_place: Place) -> Position | None:
     """For documents that have no lines."""
     return None
 
@@ -91,39 +91,30 @@ def _position(place: Place, locate: Callable[[Place], Position | None]) -> tuple
     return None, None
 
 
+_messages: dict[str, Callable[[dict[str, Any], object], str]] = {
+    "extra_forbidden": lambda _, __: "this field does not exist",
+    "missing": lambda _, __: "this field is needed",
+    "string_type": lambda _, value: f"must be text, not {_shown(value)}" + ("; put it in quotes" if isinstance(value, int | float) else ""),
+    "int_type": lambda _, value: f"must be a whole number, not {_shown(value)}",
+    "bool_type": lambda _, value: f"must be true or false, not {_shown(value)}",
+    "tuple_type": lambda _, value: f"must be a list, not {_shown(value)}",
+    "dict_type": lambda _, value: f"must be an object with fields, not {_shown(value)}",
+    "model_type": lambda _, value: f"must be an object with fields, not {_shown(value)}",
+    "enum": lambda limits, value: f"must be {limits['expected']}, not {_shown(value)}",
+    "literal_error": lambda limits, value: f"must be {limits['expected']}, not {_shown(value)}",
+    "greater_than_equal": lambda limits, value: f"must be at least {limits['ge']}, not {_shown(value)}",
+    "less_than_equal": lambda limits, value: f"must be at most {limits['le']}, not {_shown(value)}",
+    "too_short": lambda limits, _: f"needs at least {_entries(limits['min_length'])}",
+    "too_long": lambda limits, _: f"may have at most {_entries(limits['max_length'])}",
+    "string_too_short": lambda _, __: "must not be empty",
+    "string_too_long": lambda limits, _: f"may have at most {limits['max_length']} characters",
+}
+"""By pydantic's type of error: what is said, from its limits and the value that was given."""
+
+
 def _message(detail: ErrorDetails) -> str:
-    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
-    match kind:
-        case "extra_forbidden":
-            return "this field does not exist"
-        case "missing":
-            return "this field is needed"
-        case "string_type":
-            return f"must be text, not {_shown(value)}" + ("; put it in quotes" if isinstance(value, int | float) else "")
-        case "int_type":
-            return f"must be a whole number, not {_shown(value)}"
-        case "bool_type":
-            return f"must be true or false, not {_shown(value)}"
-        case "tuple_type":
-            return f"must be a list, not {_shown(value)}"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            return f"must be an object with fields, not {_shown(value)}"
-        case "enum" | "literal_error":
-            return f"must be {context['expected']}, not {_shown(value)}"
-        case "greater_than_equal":
-            return f"must be at least {context['ge']}, not {_shown(value)}"
-        case "less_than_equal":
-            return f"must be at most {context['le']}, not {_shown(value)}"
-        case "too_short":
-            return f"needs at least {_entries(context['min_length'])}"
-        case "too_long":
-            return f"may have at most {_entries(context['max_length'])}"
-        case "string_too_short":
-            return "must not be empty"
-        case "string_too_long":
-            return f"may have at most {context['max_length']} characters"
-        case _:
-            return detail["msg"].removeprefix("Value error, ")
+    say = _messages.get(detail["type"])
+    return say(detail.get("ctx", {}), detail["input"]) if say is not None else detail["msg"].removeprefix("Value error, ")
 
 
 def _entries(number: int) -> str:

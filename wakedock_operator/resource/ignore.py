@@ -57,7 +57,7 @@ class DormantAnswer(Section):
 
 
 class Ignore(Section):
-    """Which requests do not count. A request is ignored when it matches any entry of any list; while the app is awake it is served as usual."""
+    """Which requests do not count: those that match any entry of any list. While the app is awake they are served as usual."""
 
     user_agents: Annotated[tuple[Literal, ...], Field(max_length=MAX_RULES), AfterValidator(unique("the user agent"))] = Field(
         default=(),

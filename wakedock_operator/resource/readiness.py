@@ -87,7 +87,8 @@ class CommandReadiness(Section):
     """Run a program that ends with 0 when the app is ready."""
 
     command: Command = Field(
-        description="The program and its arguments. It runs with the app's environment, folder and user; `$(PORT)` works as in `app.command`."
+        description="The program and its arguments. It runs with the app's environment, folder and user; `$(PORT)` works as in "
+        "`app.command`."
     )
     interval: PositiveDuration = Field(default=timedelta(milliseconds=100), description="The time between two tries.")
     timeout: PositiveDuration = Field(default=timedelta(seconds=1), description="How long one try may take; then the program is killed.")
@@ -110,6 +111,4 @@ class Readiness(Section):
     @property
     def probe(self) -> HttpReadiness | TcpReadiness | CommandReadiness:
         """The way that was chosen."""
-        chosen = self.http or self.tcp or self.command
-        assert chosen is not None
-        return chosen
+        return next(way for way in (self.http, self.tcp, self.command) if way is not None)

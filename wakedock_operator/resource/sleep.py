@@ -48,8 +48,10 @@ class Sleep(Section):
 
     mode: SleepMode = Field(
         default=SleepMode.STOP,
-        description="`Stop`: the workload is stopped. `Pause`: it is frozen and keeps its memory; it wakes in milliseconds. `Recreate`: it is "
-        "stopped and made anew at each wake, for images that do not survive a restart. `Never`: the first request wakes it, then it stays awake.",
+        description="`Stop`: the workload is stopped. `Pause`: it is frozen and keeps its memory; it wakes in milliseconds. "
+        "`Recreate`: it is "
+        "stopped and made anew at each wake, for images that do not survive a restart. `Never`: the first request wakes it, then it "
+        "stays awake.",
     )
     min_awake: Duration | None = Field(
         default=None, description="How long the app stays awake at least after each wake. A forced sleep does not wait for it."
@@ -59,11 +61,13 @@ class Sleep(Section):
     )
     max_connection_age: PositiveDuration | None = Field(
         default=None,
-        description="When no new request came for this long, connections that are older no longer keep the app awake and are cut by its sleep. "
+        description="When no new request came for this long, connections that are older no longer keep the app awake and are cut by "
+        "its sleep. "
         "For WebSockets and streams that never end. By default every open connection keeps the app awake.",
     )
     on_exit: OnExit = Field(
         default=OnExit.KEEP,
-        description="What happens to the awake app when WakeDock is stopped. `Keep`: it runs on, and the next start takes it over. `Sleep`: it is stopped.",
+        description="What happens to the awake app when WakeDock is stopped. `Keep`: it runs on, and the next start takes it over. "
+        "`Sleep`: it is stopped.",
     )
     veto: Veto | None = Field(default=None, description="Ask before each sleep whether the app must stay awake.")

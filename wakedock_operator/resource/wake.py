@@ -28,8 +28,10 @@ class Wake(Section):
     )
     on_cold: OnCold = Field(
         default=OnCold.AUTO,
-        description="What a request gets while the app sleeps or starts. `Auto`: a browser that opens a page gets the waiting page, everything "
-        "else is held and gets the app's own answer. `Hold`: everything is held. `Page`: every GET that accepts HTML gets the waiting page.",
+        description="What a request gets while the app sleeps or starts. `Auto`: a browser that opens a page gets the waiting page, "
+        "everything "
+        "else is held and gets the app's own answer. `Hold`: everything is held. `Page`: every GET that accepts HTML gets the waiting "
+        "page.",
     )
     max_held: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
         default=1000, description="How many requests may wait for this app at once. One more is refused with 503 right away."

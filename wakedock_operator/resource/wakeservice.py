@@ -55,12 +55,14 @@ class Spec(Section):
 
     hosts: Annotated[tuple[Host, ...], Field(max_length=64), AfterValidator(unique("the host"))] = Field(
         default=(),
-        description="The host names that lead to the app: exact ones and patterns such as `*.example.org`, which stand for exactly one label. "
+        description="The host names that lead to the app: exact ones and patterns such as `*.example.org`, which stand for exactly "
+        "one label. "
         "An exact host wins over a pattern. Without hosts no request can reach the app; then only its dependants wake it.",
     )
     paths: Annotated[tuple[RoutePath, ...], Field(min_length=1, max_length=64), AfterValidator(unique("the path"))] = Field(
         default=("/",),
-        description="Path prefixes, taken literally: `/a` stands for `/a` and `/a/…`. The longest prefix wins among the services of one host.",
+        description="Path prefixes, taken literally: `/a` stands for `/a` and `/a/…`. The longest prefix wins among the services of "
+        "one host.",
     )
     app: App | None = Field(default=None, description="The workload, created by WakeDock. Either this or `targetRef`.")
     target_ref: TargetRef | None = Field(default=None, description="An existing workload in the same namespace. Either this or `app`.")
@@ -69,7 +71,8 @@ class Spec(Section):
     )
     protocol: Protocol = Field(
         default=Protocol.HTTP,
-        description="What the app speaks: `http`, `h2c` (HTTP/2 without TLS, which gRPC needs), or `https` (its certificate is not checked).",
+        description="What the app speaks: `http`, `h2c` (HTTP/2 without TLS, which gRPC needs), or `https` (its certificate is not "
+        "checked).",
     )
     idle_timeout: PositiveDuration = Field(
         default=timedelta(minutes=5), description="How long the app stays awake after the last request has ended."

@@ -1,0 +1,72 @@
+"""The files and folders that were named with `-f`: what is in them right now, and what cannot be read."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SUFFIXES = frozenset({".yaml", ".yml"})
+MAX_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Found:
+    """The bytes of every file, in the order in which files count, and why others are unknown. All paths are absolute."""
+
+    files: dict[Path, bytes] = field(default_factory=dict)
+    unreadable: dict[Path, str] = field(default_factory=dict)
+
+    def unknown(self, file: Path) -> str | None:
+        """Why nobody can say what is in `file` right now: it, or the folder it was found in, cannot be read."""
+        return self.unreadable.get(file) or self.unreadable.get(file.parent)
+
+
+def look(paths: Sequence[Path]) -> Found:
+    """Read every file named and every YAML file directly in the folders named: in the order given, then by name."""
+    found = Found()
+    for path in absolute(paths):
+        try:
+            files = [(file, True) for file in _yaml_files(path)] if path.is_dir() else [(path, False)]
+        except OSError as error:
+            found.unreadable[path] = _why(error)
+            continue
+        for file, listed in files:
+            _read(file, found, listed=listed)
+    return found
+
+
+def absolute(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The paths without `..` and doubles. Symbolic links stay, so that they may point elsewhere later."""
+    return tuple(dict.fromkeys(Path(os.path.abspath(path.expanduser())) for path in paths))  # noqa: PTH100 - resolve() follows links
+
+
+def _yaml_files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir(), key=lambda each: each.name):
+        if path.suffix in SUFFIXES and not path.name.startswith("."):
+            yield path
+
+
+def _read(file: Path, found: Found, *, listed: bool) -> None:
+    if file in found.files:
+        return
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        return
+    except FileNotFoundError as error:
+        # Listed a moment ago and gone now: it was deleted. A file that was named itself and is not there is unknown.
+        if not listed or file.is_symlink():
+            found.unreadable[file] = _why(error)
+        return
+    except OSError as error:
+        found.unreadable[file] = _why(error)
+        return
+    if len(content) > MAX_BYTES:
+        found.unreadable[file] = f"it is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        return
+    found.files[file] = content
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
