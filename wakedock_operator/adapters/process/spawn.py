@@ -78,7 +78,8 @@ def _check_folder(program: Program) -> None:
 
 def _refusal(program: Program, error: OSError) -> StartRefused:
     command, user = program.words[0], program.account.name
-    found = shutil.which(command, path=program.environment["PATH"])
+    place = str(Path(program.working_dir or "", command)) if "/" in command else command
+    found = shutil.which(place, path=program.environment["PATH"])
     if error.errno in {errno.EACCES, errno.EPERM}:
         if program.working_dir is not None and error.filename == program.working_dir:
             message = f"the user {user!r} may not enter workingDir {program.working_dir}; change its permissions"

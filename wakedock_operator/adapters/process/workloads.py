@@ -12,7 +12,6 @@ import structlog
 from wakedock_operator.adapters.probing import readiness
 from wakedock_operator.adapters.process.adoption import adopt
 from wakedock_operator.adapters.process.asking import ask_ready
-from wakedock_operator.adapters.process.changes import Changes
 from wakedock_operator.adapters.process.definition import dependency_names, refusal
 from wakedock_operator.adapters.process.handle import ProcessHandle
 from wakedock_operator.adapters.process.log_file import KEPT, MAX_SIZE, LogFile
@@ -24,6 +23,7 @@ from wakedock_operator.adapters.process.site import Site
 from wakedock_operator.adapters.process.supervisor import Supervisor
 from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import FailureReason
+from wakedock_operator.ports.changes import Changes
 from wakedock_operator.ports.workloads import ProbeResult, VetoResult
 from wakedock_operator.resource import Key, WakeService
 
@@ -42,7 +42,7 @@ class ProcessWorkloads:
         self._log_size = log_size
         self._logs_kept = logs_kept
         self._supervisors: dict[Key, Supervisor] = {}
-        self._changes = Changes()
+        self._changes: Changes[Key] = Changes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._rotating: set[Key] = set()
         self._ports = PortBook()
@@ -54,7 +54,7 @@ class ProcessWorkloads:
             dependency_ports=self._dependency_ports,
             port_needed=self._port_needed,
             run=self._run,
-            tell=self._changes.tell,
+            tell=self._changes.announce,
             gone=self._gone,
         )
 
@@ -129,7 +129,7 @@ class ProcessWorkloads:
         return result
 
     def watch(self) -> AsyncIterator[Key]:
-        return self._changes.watch()
+        return self._changes.follow(self._supervisors)
 
     async def ask_veto(self, key: Key) -> VetoResult:
         supervisor = self._supervisors[key]
@@ -165,7 +165,7 @@ class ProcessWorkloads:
             self._ports.fix(key, None)
             self._ports.release(key)
             self._run(self._remove_logs(supervisor))
-            self._changes.tell(key)
+            self._changes.announce(key)
 
     async def _remove_logs(self, supervisor: Supervisor) -> None:
         with contextlib.suppress(OSError):
