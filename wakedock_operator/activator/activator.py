@@ -25,6 +25,7 @@ from wakedock_operator.workqueue import WorkQueue
 
 from .dependencies import Dependencies
 from .draining import RETRY, Draining
+from .holds import PACE, WINDOW
 from .options import GatewayOptions
 from .phases import phase_of
 from .service import Service
@@ -248,7 +249,7 @@ class Activator:
             case gateway.Probe():
                 pause = await self._probe(service, step)
             case gateway.Grant():
-                pause = self._grant(service, step)
+                pause = await self._grant(service, step)
             case gateway.Refuse():
                 self._refuse(service)
             case gateway.Rest():
@@ -336,16 +337,29 @@ class Activator:
         chosen = None if readiness is None else readiness.http or readiness.tcp or readiness.command
         return 0.1 if chosen is None else chosen.interval.total_seconds()
 
-    def _grant(self, service: Service, step: gateway.Grant) -> float | None:
-        now = self.clock.monotonic()
+    async def _grant(self, service: Service, step: gateway.Grant) -> float | None:
         if service.steering != step.instance.address:
+            service.dial_failed = False
             self._steer(service, step.instance.address)
-        due = service.holds.release(now)
+        in_flight = await self._in_flight_now(service) if service.dial_failed or len(service.holds) > WINDOW else 0
+        now = self.clock.monotonic()
+        if service.dial_failed:
+            service.dial_failed = False
+            if in_flight == 0:
+                service.doubt()
+                return now + PACE
+        due = service.holds.release(now, in_flight=in_flight)
         if service.attempt is not None:
             self._woke(service, service.attempt.phases(now))
         self._dependencies.served(service)
         service.granted()
         return due
+
+    async def _in_flight_now(self, service: Service) -> int:
+        try:
+            return (await self._edge.in_flight()).of(service.key)
+        except EdgeUnavailable:
+            return 0
 
     def _woke(self, service: Service, phases: dict[str, float]) -> None:
         attempt = service.attempt

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 
 from .questions import Granted, Question, Refusal
 
-FIRST_BATCH = 16
-PAUSE = 0.02
-"""Seconds between two batches: time for a question that the app could not take to come back."""
+WINDOW = 16
+"""How many requests a fresh grant lets through at once."""
+SMALLEST_WINDOW = 4
+PACE = 0.02
+"""Seconds between two looks while a grant goes on."""
+GROW_AFTER = 1.1
+"""Seconds without a request that came back, a little more than Caddy's dial time-out, after which the window doubles."""
 
 
 @dataclass(slots=True)
@@ -24,8 +28,10 @@ class Holds:
 
     _parked: OrderedDict[int, _Parked] = field(default_factory=OrderedDict)
     _next: int = 0
-    _batch: int = FIRST_BATCH
-    _next_batch: float = 0.0
+    _window: int = WINDOW
+    _came_back: bool = False
+    _grown_at: float = 0.0
+    _released_at: float = 0.0
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -57,22 +63,25 @@ class Holds:
         """Answer all of them with one problem; returns how many."""
         return self._answer(refusal, len(self._parked))
 
-    def release(self, now: float) -> float | None:
-        """Grant the next batch; returns when the batch after it is due, None when nobody waits any more.
+    def release(self, now: float, *, in_flight: int) -> float | None:
+        """Grant as many as the window leaves room for; returns when to go on, None when nobody waits any more.
 
-        A batch has twice the size of the one before as long as nothing comes back (`restart`), so that a thousand waiting clients do not
-        overrun an app with a backlog of five.
+        A thousand waiting clients must not overrun an app with a backlog of five: while some wait, no more than the window are in flight.
+        It doubles while nothing comes back, and halves when something does.
         """
-        if now < self._next_batch:
-            return self._next_batch
-        self._answer(Granted(), self._batch)
-        self._next_batch = now + PAUSE
-        self._batch = self._batch * 2
-        return self._next_batch if self._parked else None
+        if now - self._released_at > GROW_AFTER:
+            self._window, self._grown_at, self._came_back = WINDOW, now, False
+        elif self._came_back:
+            self._window, self._grown_at, self._came_back = max(SMALLEST_WINDOW, self._window // 2), now, False
+        elif now - self._grown_at >= GROW_AFTER:
+            self._window, self._grown_at = self._window * 2, now
+        self._released_at = now
+        self._answer(Granted(), max(0, self._window - in_flight))
+        return now + PACE if self._parked else None
 
-    def restart(self) -> None:
-        """Begin with small batches again: something came back, or another instance is to be tried."""
-        self._batch = FIRST_BATCH
+    def overran(self) -> None:
+        """A request that was let through came back: the app could not take it."""
+        self._came_back = True
 
     def _answer(self, answer: Granted | Refusal, most: int) -> int:
         count = 0

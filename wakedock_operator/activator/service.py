@@ -61,6 +61,8 @@ class Service:
     failures: int = 0
     crashed_at: float | None = None
     seen_failure: str = ""
+    dial_failed: bool = False
+    """A question came although requests are steered to the app."""
     touched: bool = False
     """A request came between the report of idleness and the drain."""
     last_request: float = 0.0
@@ -100,10 +102,9 @@ class Service:
             self.attempt = Attempt(now, None if question is None else question.asker)
 
     def doubt(self) -> None:
-        """A dial failed although requests are steered to the app: probe again before the next grant, and look at the backend afresh."""
+        """Requests are steered to an app that takes none: look at the backend afresh and probe again before the next grant."""
         self.answered = None
         self.backend = None
-        self.holds.restart()
 
     def adopted(self, status: Status, now: float) -> None:
         """A new epoch is acted on."""

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from aiohttp import web
 from aiohttp_sse import sse_response
 
-from wakedock_operator.activator.hold_request import MalformedHoldError, read_service
+from wakedock_operator.activator.hold_request import read_service
 from wakedock_operator.activator.page.choice import accepts
 from wakedock_operator.activator.problems import REFUSALS, TOO_MANY_WATCHERS, problem_response, retry_after
 from wakedock_operator.activator.questions import Gatekeeper, Phase, Progress, RefusalReason
@@ -125,8 +125,8 @@ class ProgressHandler:
             return own if self._gatekeeper.service(own) is not None else None
         try:
             key = Key.from_file_name(wanted)
-        except ValueError as error:
-            raise MalformedHoldError(f"service: {error}") from None
+        except ValueError:
+            return None
         here, there = self._gatekeeper.service(own), self._gatekeeper.service(key)
         if here is None or there is None or (key != own and not set(here.spec.hosts) & set(there.spec.hosts)):
             return None
