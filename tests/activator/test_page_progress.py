@@ -103,7 +103,7 @@ async def test_the_progress_of_a_service_nobody_knows_is_a_problem():
         pytest.param("default.docs", 200, id="another one on the same host"),
         pytest.param("default.secret", 404, id="one on another host"),
         pytest.param("default.gone", 404, id="one nobody knows"),
-        pytest.param("..%2f", 400, id="no service at all"),
+        pytest.param("..%2f", 404, id="no service at all"),
     ],
 )
 async def test_services_that_share_a_host_are_asked_for_by_name(asked: str, status: int):
