@@ -24,6 +24,16 @@ def tls_apps(tls: Tls, hosts: Sequence[str]) -> Json:
     }
 
 
+def to_https(listen: Sequence[str]) -> Json:
+    """A route for what comes in clear, which Caddy lets in on port 80 alone: the same address with https."""
+    ports = [address.rpartition(":")[2] for address in listen if not address.startswith("unix/")]
+    port = next((port for port in ports if port != "80"), "443")
+    authority = "{http.request.host}" + ("" if port == "443" else f":{port}")
+    headers = {"Location": [f"https://{authority}{{http.request.uri}}"]}
+    redirect = {"handler": "static_response", "status_code": 308, "headers": headers}
+    return {"match": [{"protocol": "http"}], "terminal": True, "handle": [redirect]}
+
+
 def needs_internal(host: str) -> bool:
     """Whether no public authority can give a certificate over HTTP or TLS: wildcards (they need DNS) and names that are not public."""
     return host.startswith("*") or "." not in host or host.rpartition(".")[2] in _private or host.endswith(".home.arpa")

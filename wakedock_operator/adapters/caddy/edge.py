@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -37,10 +36,16 @@ class CaddyEdge:
         self._files = SteeringFiles(options)
         self._applying = asyncio.Lock()
         self._not_before = 0.0
-        self._known: tuple[str, str, Applied] | None = None
+        self._isolated: tuple[str, str, dict[Key, str]] | None = None
+        self._rejected: Mapping[Key, str] = {}
+        self._stopped = False
 
     def __repr__(self) -> str:
         return f"<CaddyEdge {self._supervisor!r} loads={self.loads}>"
+
+    @property
+    def rejected(self) -> Mapping[Key, str]:
+        return self._rejected
 
     @property
     def pid(self) -> int | None:
@@ -57,11 +62,13 @@ class CaddyEdge:
         self._options.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_access_times(self._options.runtime)
         self._files.prepare()
+        self._stopped = False
         return await self._supervisor.start()
 
     async def stop(self) -> None:
         """End Caddy, with the grace period for what is in flight."""
         await self._supervisor.stop()
+        self._stopped = True
         await self._admin.close()
 
     async def release(self) -> None:
@@ -71,9 +78,15 @@ class CaddyEdge:
 
     async def apply(self, routes: Sequence[Route], *, longest_wake: float) -> Applied:
         async with self._applying:
-            return await self._apply(routes, longest_wake)
+            unfit_routes = {route.key: reason for route in routes if (reason := unfit(route)) is not None}
+            isolated = await self._apply([route for route in routes if route.key not in unfit_routes], longest_wake)
+            self._rejected = unfit_routes | isolated
+            return Applied(self._rejected)
 
     async def in_flight(self) -> InFlight:
+        if self._stopped:
+            # Not silence: a Caddy that was ended in order carries nothing, and the apps may be put to sleep after it.
+            return InFlight({}, 0.0)
         entries, took = await self._admin.upstreams()
         prefixes = tuple(f"{{file.{folder}/" for folder in (self._options.steer, self._options.ignored))
         counts: dict[Key, int] = {}
@@ -99,29 +112,28 @@ class CaddyEdge:
     def unsteer(self, key: Key) -> None:
         self._files.remove(key)
 
-    async def _apply(self, routes: Sequence[Route], longest_wake: float) -> Applied:
-        rejected = {route.key: reason for route in routes if (reason := unfit(route)) is not None}
-        fit = [route for route in routes if route.key not in rejected]
-        content, revision = await self._sealed(fit, longest_wake)
+    async def _apply(self, routes: Sequence[Route], longest_wake: float) -> dict[Key, str]:
+        """Bring in force what Caddy takes; returns what it does not."""
+        content, asked = await self._sealed(routes, longest_wake)
         running = await self._admin.read(REVISION_PATH)
-        if self._known is not None and self._known[:2] == (revision, running):
-            return replace(self._known[2], rejected=dict(self._known[2].rejected) | rejected)
-        loaded = revision
+        await asyncio.to_thread(self._complete, routes)
+        if self._isolated is not None and self._isolated[:2] == (asked, running):
+            return self._isolated[2]
         isolated: dict[Key, str] = {}
-        if running != revision:
-            await asyncio.to_thread(self._complete, fit)
+        loaded = asked
+        if running != asked:
             try:
                 await self._load(content)
             except CaddyRefused as refusal:
-                isolated = await find_unfit(self._supervisor, self._options, fit, longest_wake)
+                isolated = await find_unfit(self._supervisor, self._options, routes, longest_wake)
                 if not isolated:
                     raise
                 log.warning("caddy refused routes", services=[str(key) for key in isolated], error=str(refusal))
-                content, loaded = await self._sealed([route for route in fit if route.key not in isolated], longest_wake)
+                content, loaded = await self._sealed([route for route in routes if route.key not in isolated], longest_wake)
                 if running != loaded:
                     await self._load(content)
-        self._known = (revision, loaded, Applied(isolated))
-        return Applied(isolated | rejected)
+        self._isolated = (asked, loaded, isolated)
+        return isolated
 
     async def _sealed(self, routes: Sequence[Route], longest_wake: float) -> tuple[bytes, str]:
         return await asyncio.to_thread(lambda: sealed(render(self._options, routes, longest_wake)))

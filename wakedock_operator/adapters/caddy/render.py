@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from wakedock_operator.adapters.caddy.certificates import tls_apps
+from wakedock_operator.adapters.caddy.certificates import tls_apps, to_https
 from wakedock_operator.adapters.caddy.client_headers import untrusted_headers
 from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, hold_route, page_route
 from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
@@ -66,6 +66,7 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
     }
     if not plain:
         server["tls_connection_policies"] = [{}]
+        server["routes"].insert(0, to_https(options.listen))
     networks = [proxy for proxy in options.trusted_proxies if proxy != "unix"]
     if networks:
         server["trusted_proxies"] = {"source": "static", "ranges": networks}

@@ -10,7 +10,6 @@ from wakedock_operator.adapters.caddy.services import dormant_routes, path_patte
 from wakedock_operator.adapters.caddy.tree import Site, host_tree, not_found
 from wakedock_operator.core.routing import Route
 from wakedock_operator.resource import Key
-from wakedock_operator.resource.literals import RESERVED_PATH
 
 Json = dict[str, Any]
 Claims = tuple[tuple[str, Key], ...]
@@ -84,18 +83,10 @@ def _by_path(claims: Iterable[tuple[str, list[Json]]]) -> tuple[Json, ...]:
 
 
 def _reserved(by_claims: Mapping[Claims, tuple[str, ...]]) -> Json:
-    sites = [Site(hosts, tuple(_pages(claims))) for claims, hosts in by_claims.items()]
+    """Each host's pages speak for its service with the shortest path; which others share the host, the activator knows."""
+    sites = []
+    for claims, hosts in by_claims.items():
+        _, key = claims[-1]
+        pages = [{"handler": "vars", SERVICE: key.file_name}, {"handler": "invoke", "name": PAGE}]
+        sites.append(Site(hosts, ({"handle": pages},)))
     return {"handler": "subroute", "routes": host_tree(sites)}
-
-
-def _pages(claims: Claims) -> Iterable[Json]:
-    """`/.wakedock/<namespace>.<name>/` speaks about that service; the rest about the host's service with the shortest path."""
-    services = list(dict.fromkeys(key for _, key in reversed(claims)))
-    for key in services[1:]:
-        pattern = path_pattern(f"{RESERVED_PATH}/{key.file_name}")
-        yield {"match": [{"path_regexp": {"pattern": pattern}}], "terminal": True, "handle": _page(key)}
-    yield {"handle": _page(services[0])}
-
-
-def _page(key: Key) -> list[Json]:
-    return [{"handler": "vars", SERVICE: key.file_name}, {"handler": "invoke", "name": PAGE}]
