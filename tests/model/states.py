@@ -1,0 +1,123 @@
+"""What a state of the model holds: plain integers and tuples, so that millions of them can be hashed and compared.
+
+Nothing in a state counts up. Epochs and versions are only ever compared for equality by the rules, so a state keeps the outcome of the
+comparison instead: a gateway's view is of the present epoch or of a former one, an observation's version is still the workload's or has
+moved. An instance's number is used again once nobody refers to it any more. So a run may go through any number of sleeps and wakes and still
+has finitely many states; only what the environment does is bounded.
+"""
+
+from typing import NamedTuple
+
+# Stages.
+AWAKE, DRAINING, FORCED, ASLEEP = range(4)
+# What a gateway says about the epoch that it sees.
+NOTHING, IDLE, DRAINED, BUSY, BUSY_HOLDING = range(5)
+# Where requests are steered: the hold, an instance by its number, or the stable address of whatever runs.
+HOLD, APP = 0, 99
+# What the looks of the present drain found.
+NOT_LOOKED, FOUND, QUIET = range(3)
+# A start that was given up because nobody answered in time, in the place of a failure's number.
+UNANSWERED = 9
+
+Instances = tuple[tuple[int, bool, bool], ...]
+"""(number, terminating, ready), the youngest last."""
+
+
+class Board(NamedTuple):
+    """What the controller wrote into the status. The gateways' entries are kept with the gateways."""
+
+    stage: int
+    stop: tuple[int, ...] = ()
+    """The instances that the stop intent names."""
+    failed: int = 0
+    wake_wish: bool = False
+    """A wish to wake that was not acted on yet."""
+    sleep_wish: bool = False
+    suspended: bool = False
+
+
+class Backend(NamedTuple):
+    """The workload. `acted` is the scale that the backend has acted on (the ReplicaSet's), which follows `desired` in its own time."""
+
+    desired: int
+    acted: int
+    instances: Instances
+    late: tuple[int, ...] | None = None
+    """A stop of a controller that is gone, still on its way, with the instances that it was decided about."""
+    failure: int = 0
+
+
+class Look(NamedTuple):
+    """An observation somebody keeps, stale or not."""
+
+    desired: int
+    settled: bool
+    instances: Instances
+    failure: int = 0
+    valid: bool = True
+    """The version is still the one that was observed."""
+
+
+class Gateway(NamedTuple):
+    """One gateway: what it has seen, what it remembers, where it steers, what waits and what is in flight there."""
+
+    stage: int
+    stop: tuple[int, ...] = ()
+    current: bool = True
+    """The status it has seen is of the present epoch."""
+    adopted: bool = True
+    fenced: bool = False
+    drained: bool = False
+    allowed: bool = False
+    let_through: bool = False
+    said: int = NOTHING
+    """Its report about the epoch that it has seen."""
+    steering: int = HOLD
+    in_flight: tuple[int, ...] = ()
+    held: bool = False
+    wanted: bool = False
+    look: tuple[()] | Look = ()
+    answered: int = 0
+    drain: int = NOT_LOOKED
+
+
+class Controller(NamedTuple):
+    """The controller between two calls of its ports."""
+
+    alive: bool = True
+    look: tuple[()] | Look = ()
+    fenced: bool = False
+    looked: bool = False
+    stopping: tuple[int, ...] | None = None
+    """A stop that was decided and not yet sent, with the instances that it was decided about."""
+
+
+class Bounds(NamedTuple):
+    """How often the environment may still do what nobody asked it to."""
+
+    arrivals: int = 0
+    visits: int = 0
+    """Somebody wants the app without a parked request: a waiting page, a waking dependant."""
+    crashes: int = 0
+    """An instance ends by itself."""
+    failing_starts: int = 0
+    controller_crashes: int = 0
+    restarts: int = 0
+    """Of activators."""
+    sleeps: int = 0
+    """Wishes to sleep: forced drains."""
+    wakes: int = 0
+    """Wishes to wake."""
+    scalings: int = 0
+    """Somebody else scales the workload."""
+    suspensions: int = 0
+
+
+class State(NamedTuple):
+    """Everything. The gateways are interchangeable and stand in order."""
+
+    board: Board
+    backend: Backend
+    gateways: tuple[Gateway, ...]
+    controller: Controller
+    left: Bounds

@@ -1,0 +1,393 @@
+"""The environment of the rules: what each step does to the world, and what the world does on its own, in any order.
+
+Each successor of a state is one call of a port, one event at a gateway, or one step of the backend. Everybody may stall for ever between two
+of them, so every delay of a network, a watch, a process or a machine is among the runs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.model.rules import Decision, Effect, Halves, Rules
+from tests.model.states import (
+    APP,
+    ASLEEP,
+    AWAKE,
+    BUSY_HOLDING,
+    DRAINING,
+    FORCED,
+    FOUND,
+    HOLD,
+    NOT_LOOKED,
+    NOTHING,
+    QUIET,
+    Backend,
+    Board,
+    Bounds,
+    Controller,
+    Gateway,
+    Instances,
+    Look,
+    State,
+)
+
+Label = tuple[str, ...]
+LEAVES = "leaves"
+"""A client that leaves is not one that was served."""
+
+
+class Lost(Exception):
+    """A request is lost: the instance that has it is stopped, or it is sent to one that is on its way out."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of backend."""
+
+    name: str
+    stops_by_intent: bool
+    """Stops carry no version beyond the process that decided them, and name their instances on record first."""
+    restarts_itself: bool
+    """A crashed instance comes back without anybody's request."""
+    controller_may_stay_away: bool
+    """The controller can be gone for good while the gateways live; not so where they are one process."""
+
+
+VERSIONED = Kind("versioned", stops_by_intent=False, restarts_itself=True, controller_may_stay_away=True)
+"""As on Kubernetes: a Deployment, its ReplicaSet and its pods follow one another, and a stop carries the version that it was decided on."""
+BY_INTENT = Kind("by intent", stops_by_intent=True, restarts_itself=False, controller_may_stay_away=False)
+"""As with processes and containers."""
+
+
+class World:
+    """The successors of a state, for one kind of backend and one set of rules."""
+
+    def __init__(self, kind: Kind, rules: Rules, bounds: Bounds) -> None:
+        self.kind = kind
+        self.rules = rules
+        self.bounds = bounds
+        self.halves = Halves(rules, kind.restarts_itself, kind.stops_by_intent, give_up=bounds.failing_starts > 0)
+
+    def beginning(self) -> State:
+        """Awake, with one instance that both gateways steer to."""
+        gateway = Gateway(AWAKE, steering=1 if self.kind.stops_by_intent else APP)
+        return State(Board(AWAKE), Backend(1, 1, ((1, False, True),)), (gateway, gateway), Controller(), self.bounds)
+
+    def successors(self, s: State) -> Iterator[tuple[Label, State]]:
+        """Everything that may happen next, named. Raises Lost when it loses a request."""
+        twins = s.gateways[0] == s.gateways[1]
+        for n in (0,) if twins else (0, 1):
+            yield from self._gateway(s, n)
+        yield from self._controller(s)
+        yield from self._backend(s)
+        yield from self._people(s)
+
+    # Gateways
+
+    def _gateway(self, s: State, n: int) -> Iterator[tuple[Label, State]]:
+        g, name = s.gateways[n], f"gateway {n}"
+        for effect in self.halves.gateway_steps(g, suspended=s.board.suspended):
+            yield (name, effect.kind, str(effect.argument)), self._carry_out(s, n, effect)
+        if not g.current or g.stop != s.board.stop:
+            yield (name, "sees the status"), put(s, n, self._sees(s.board, g))
+        if g.look and g.look != self._look(s.backend):
+            yield (name, "is told that the backend changed"), put(s, n, g._replace(look=()))
+        if g.stage == AWAKE and g.adopted and self.kind.restarts_itself and g.steering not in {HOLD, APP} and any(running(s.backend)):
+            yield (name, "steers to the stable address"), put(s, n, g._replace(steering=APP))
+        for instance in g.in_flight:
+            yield (name, "answers", str(instance)), put(s, n, g._replace(in_flight=tuple(i for i in g.in_flight if i != instance)))
+        if g.held:
+            yield (name, LEAVES), put(s, n, g._replace(held=False))
+        if g.wanted:
+            yield (name, LEAVES), put(s, n, g._replace(wanted=False))
+        yield from self._arrivals(s, n, g, name)
+        if s.left.restarts:
+            left = s.left._replace(restarts=s.left.restarts - 1)
+            yield (name, "restarts"), put(s, n, self._restarted(s.board, g))._replace(left=left)
+
+    def _arrivals(self, s: State, n: int, g: Gateway, name: str) -> Iterator[tuple[Label, State]]:
+        if s.left.arrivals and not g.held:
+            left = s.left._replace(arrivals=s.left.arrivals - 1)
+            for instance, terminating, ready in s.backend.instances:
+                if g.steering in {APP, instance}:
+                    if terminating:
+                        raise Lost(f"{name} sends a request to instance {instance}, which terminates")
+                    if ready:
+                        yield (name, "sends a request", str(instance)), put(s, n, served(g, instance))._replace(left=left)
+            if g.steering == HOLD:
+                yield (name, "holds a request"), put(s, n, g._replace(held=True))._replace(left=left)
+            elif not any(g.steering in {APP, i} and ready for i, _, ready in s.backend.instances):
+                yield (name, "dials in vain"), put(s, n, g._replace(held=True, answered=0))._replace(left=left)
+        if s.left.visits and not g.wanted:
+            left = s.left._replace(visits=s.left.visits - 1)
+            yield (name, "is wanted"), put(s, n, g._replace(wanted=True))._replace(left=left)
+
+    def _carry_out(self, s: State, n: int, effect: Effect) -> State:
+        g, backend = s.gateways[n], s.backend
+        memory = {
+            "fenced": effect.fenced,
+            "drained": effect.drained,
+            "allowed": effect.allowed,
+            "let_through": effect.let_through,
+        }
+        g = g._replace(**memory)
+        match effect.kind:
+            case "Steer":
+                return put(s, n, g._replace(steering=effect.argument, drain=NOT_LOOKED))
+            case "Adopt":
+                return put(s, n, g._replace(adopted=True, drain=NOT_LOOKED))
+            case "Say":
+                return put(s, n, g._replace(said=effect.argument))
+            case "LookInFlight":
+                return put(s, n, g._replace(drain=FOUND if g.in_flight or g.steering != HOLD else QUIET))
+            case "Observe":
+                return put(s, n, g._replace(look=self._look(backend)))
+            case "Fence":
+                kept = g.look if not self.rules.fresh else ()
+                return self._moved(put(s, n, g._replace(look=kept)), backend) if self.rules.fences else put(s, n, g._replace(look=kept))
+            case "Start":
+                kept = g.look if not self.rules.fresh else ()
+                return self._started(put(s, n, g._replace(look=kept)))
+            case "Probe":
+                if any(i == effect.argument for i, _, _ in backend.instances):
+                    return put(s, n, g._replace(answered=effect.argument))._replace(backend=answering(backend, effect.argument))
+                return s
+            case "Grant":
+                return self._granted(s, n, g, effect.argument)
+            case "Refuse":
+                return put(s, n, g._replace(held=False))
+        raise AssertionError(effect)
+
+    def _granted(self, s: State, n: int, g: Gateway, instance: int) -> State:
+        g = g._replace(steering=instance, wanted=False, drain=NOT_LOOKED)
+        if not g.held:
+            return put(s, n, g)
+        found = next((i for i in s.backend.instances if i[0] == instance), None)
+        if found is None or not found[2]:
+            return put(s, n, g._replace(answered=0))
+        if found[1]:
+            raise Lost(f"gateway {n} grants to instance {instance}, which terminates")
+        return put(s, n, served(g._replace(held=False), instance))
+
+    def _sees(self, board: Board, g: Gateway) -> Gateway:
+        if g.current:
+            return g._replace(stop=board.stop)
+        memory = {"fenced": False, "drained": False, "allowed": False, "let_through": False}
+        return g._replace(stage=board.stage, stop=board.stop, current=True, adopted=False, said=NOTHING, **memory)
+
+    def _restarted(self, board: Board, g: Gateway) -> Gateway:
+        """Its memory is gone; what it reported, where it steers, what is in flight and what Caddy holds stayed."""
+        return Gateway(
+            board.stage,
+            board.stop,
+            adopted=False,
+            said=g.said if g.current else NOTHING,
+            steering=g.steering,
+            in_flight=g.in_flight,
+            held=g.held,
+        )
+
+    # Controller
+
+    def _controller(self, s: State) -> Iterator[tuple[Label, State]]:
+        c = s.controller
+        if not c.alive:
+            return
+        if s.left.controller_crashes:
+            yield from self._controller_crashes(s)
+        if c.stopping is not None:
+            yield ("controller", "stops"), self._stopped(s._replace(controller=Controller()), c.stopping)
+            return
+        look = self._look(s.backend, failure=True, ready=True)
+        if c.look != look:
+            yield ("controller", "observes"), s._replace(controller=c._replace(look=look))
+        if not c.look:
+            return
+        said = tuple(g.said if g.current else NOTHING for g in s.gateways)
+        for decision in self.halves.controller_steps(s.board, said, c):
+            if not (decision.unanswered and not s.left.failing_starts):
+                yield ("controller", decision.kind, *described(decision)), self._carry_out_decision(s, decision)
+
+    def _carry_out_decision(self, s: State, decision: Decision) -> State:
+        c, backend = s.controller, s.backend
+        rested = s._replace(controller=Controller(fenced=c.fenced))
+        match decision.kind:
+            case "Write":
+                assert decision.board is not None
+                if not decision.new_epoch:
+                    return rested._replace(board=decision.board)
+                left = s.left._replace(failing_starts=s.left.failing_starts - 1) if decision.unanswered else s.left
+                lagging = tuple(sorted(g._replace(current=False) for g in s.gateways))
+                return s._replace(board=decision.board, gateways=lagging, controller=Controller(), left=left)
+            case "LastLook":
+                quiet = not any(g.in_flight for g in s.gateways)
+                return s._replace(controller=Controller(fenced=c.fenced, looked=quiet))
+            case "Start":
+                return self._started(rested)
+            case "Probe":
+                return rested._replace(backend=answering(backend, decision.argument))
+            case "Fence":
+                fenced = s._replace(controller=Controller(fenced=True))
+                return self._moved(fenced, backend) if self.rules.fences else fenced
+            case "Stop":
+                assert c.look
+                named = tuple(i for i, terminating, _ in c.look.instances if not terminating)
+                if self.rules.preconditions and not c.look.valid:
+                    return rested
+                return s._replace(controller=Controller(fenced=c.fenced, stopping=named))
+        raise AssertionError(decision)
+
+    def _controller_crashes(self, s: State) -> Iterator[tuple[Label, State]]:
+        c = s.controller
+        left = s.left._replace(controller_crashes=s.left.controller_crashes - 1)
+        lives = (Controller(), Controller(alive=False)) if self.kind.controller_may_stay_away else (Controller(),)
+        for life in lives:
+            how = "restarts" if life.alive else "is gone for good"
+            if c != life:
+                yield ("controller", how), s._replace(controller=life, left=left)
+            if c.stopping is not None:
+                sent = s.backend._replace(late=c.stopping)
+                yield ("controller", f"{how} with a stop on its way"), s._replace(controller=life, left=left, backend=sent)
+
+    # Backend
+
+    def _backend(self, s: State) -> Iterator[tuple[Label, State]]:
+        b = s.backend
+        if b.late is not None:
+            yield ("backend", "is reached by the late stop"), self._stopped(s._replace(backend=b._replace(late=None)), b.late)
+        if b.acted != b.desired and not self.kind.stops_by_intent:
+            yield ("backend", "acts on the scale"), s._replace(backend=b._replace(acted=b.desired))
+        live = running(b)
+        if b.acted == 0 and live and not self.kind.stops_by_intent:
+            yield ("backend", "ends what runs"), self._ended(s, live)
+        if b.acted == 1 and not live:
+            yield ("backend", "starts an instance"), s._replace(backend=b._replace(instances=(*b.instances, (unused(s), False, False))))
+        for i, terminating, ready in b.instances:
+            if terminating:
+                gone = b._replace(instances=tuple(x for x in b.instances if x[0] != i))
+                yield ("backend", "has ended", str(i)), s._replace(backend=gone)
+            elif s.left.crashes:
+                left = s.left._replace(crashes=s.left.crashes - 1)
+                yield ("backend", "lost to a crash", str(i)), self._crashed(s, i)._replace(left=left)
+            if s.left.failing_starts and not terminating and not ready:
+                left = s.left._replace(failing_starts=s.left.failing_starts - 1)
+                crashed = self._crashed(s, i)
+                failed = crashed.backend._replace(failure=s.left.failing_starts)
+                yield ("backend", "fails to start", str(i)), crashed._replace(backend=failed, left=left)
+
+    def _crashed(self, s: State, instance: int) -> State:
+        """It is gone, and with it what was in flight there: that is the app's own loss."""
+        b = s.backend
+        desired = 0 if self.kind.stops_by_intent else b.desired
+        gone = b._replace(instances=tuple(x for x in b.instances if x[0] != instance), desired=desired, acted=min(b.acted, desired))
+        cut = tuple(sorted(g._replace(in_flight=tuple(i for i in g.in_flight if i != instance)) for g in s.gateways))
+        return s._replace(backend=gone, gateways=cut)
+
+    def _stopped(self, s: State, named: tuple[int, ...]) -> State:
+        """A stop lands whose precondition holds. By intent it reaches the instances that it names, and no other."""
+        b = s.backend
+        if not self.kind.stops_by_intent:
+            return self._moved(s, b._replace(desired=0))
+        after = self._ended(s, tuple(i for i in running(b) if i in named))
+        left = running(after.backend)
+        down = after.backend if left else after.backend._replace(desired=0, acted=0)
+        return self._moved(after, down)
+
+    def _ended(self, s: State, instances: tuple[int, ...]) -> State:
+        for g in s.gateways:
+            for i in g.in_flight:
+                if i in instances:
+                    raise Lost(f"instance {i} is stopped while it has a request of a gateway")
+        b = s.backend
+        return s._replace(backend=b._replace(instances=tuple((i, t or i in instances, r) for i, t, r in b.instances)))
+
+    def _started(self, s: State) -> State:
+        b = s.backend
+        if b.desired:
+            return s
+        return self._moved(s, b._replace(desired=1, acted=1 if self.kind.stops_by_intent else b.acted))
+
+    def _moved(self, s: State, backend: Backend) -> State:
+        """`backend`, with its version moved: what was decided on the former one is void."""
+        if not self.rules.preconditions:
+            return s._replace(backend=backend)
+        c = s.controller
+        if c.look and c.look.valid:
+            c = c._replace(look=c.look._replace(valid=False))
+        late = backend.late if self.kind.stops_by_intent else None
+        return s._replace(backend=backend._replace(late=late), controller=c._replace(stopping=None))
+
+    # People
+
+    def _people(self, s: State) -> Iterator[tuple[Label, State]]:
+        board, left, b = s.board, s.left, s.backend
+        if left.sleeps and not board.sleep_wish:
+            yield ("somebody", "asks for sleep"), s._replace(board=board._replace(sleep_wish=True), left=left._replace(sleeps=left.sleeps - 1))
+        if left.wakes and not board.wake_wish:
+            yield ("somebody", "asks to wake"), s._replace(board=board._replace(wake_wish=True), left=left._replace(wakes=left.wakes - 1))
+        if left.suspensions:
+            toggled = board._replace(suspended=not board.suspended)
+            yield ("somebody", "suspends or resumes"), s._replace(board=toggled, left=left._replace(suspensions=left.suspensions - 1))
+        if left.scalings:
+            fewer = left._replace(scalings=left.scalings - 1)
+            if b.desired:
+                vanished = s
+                for i in running(b):
+                    vanished = self._crashed(vanished, i)
+                yield ("somebody", "scales to zero"), self._moved(vanished, vanished.backend._replace(desired=0, acted=0))._replace(left=fewer)
+            else:
+                yield ("somebody", "scales up"), self._started(s)._replace(left=fewer)
+
+    # Looking
+
+    def _look(self, b: Backend, *, failure: bool = False, ready: bool = False) -> Look:
+        """An observation of `b`. A gateway decides nothing by what only the controller looks at, so its looks are without it."""
+        live = running(b)
+        settled = b.desired == b.acted and len(live) == b.acted
+        instances: Instances = b.instances if ready else tuple((i, t, False) for i, t, _ in b.instances)
+        return Look(b.desired, settled, instances, b.failure if failure else 0)
+
+
+def put(s: State, n: int, g: Gateway) -> State:
+    """`s` with gateway `n` replaced; gateways stand in order, so that two states that differ in their names only are one."""
+    other = s.gateways[1 - n]
+    return s._replace(gateways=(g, other) if g <= other else (other, g))
+
+
+def running(b: Backend) -> tuple[int, ...]:
+    """The instances that are not on their way out."""
+    return tuple(i for i, terminating, _ in b.instances if not terminating)
+
+
+def served(g: Gateway, instance: int) -> Gateway:
+    """A request is in flight to `instance`."""
+    return g if instance in g.in_flight else g._replace(in_flight=tuple(sorted((*g.in_flight, instance))))
+
+
+def answering(b: Backend, instance: int) -> Backend:
+    """`instance` has answered its probe; what went wrong before is over."""
+    if all(ready or i != instance for i, _, ready in b.instances):
+        return b
+    return b._replace(instances=tuple((i, t, r or i == instance) for i, t, r in b.instances), failure=0)
+
+
+def unused(s: State) -> int:
+    """The smallest number that nobody refers to."""
+    used = {i for i, _, _ in s.backend.instances} | set(s.board.stop) | set(s.backend.late or ()) | set(s.controller.stopping or ())
+    for look in (s.controller.look, *(g.look for g in s.gateways)):
+        if look:
+            used.update(i for i, _, _ in look.instances)
+    for g in s.gateways:
+        used.update((g.steering, g.answered, *g.stop, *g.in_flight))
+    return next(i for i in range(1, APP) if i not in used)
+
+
+def described(decision: Decision) -> tuple[str, ...]:
+    """A write in words."""
+    if decision.board is None:
+        return () if decision.argument == 0 else (str(decision.argument),)
+    stage = ("Awake", "Draining", "Draining (forced)", "Asleep")[decision.board.stage]
+    named = f", stop {decision.board.stop}" if decision.board.stop else ""
+    return (f"{stage}{named}",)
+
+
+__all__ = ["ASLEEP", "BUSY_HOLDING", "BY_INTENT", "DRAINING", "FORCED", "LEAVES", "VERSIONED", "Kind", "Lost", "World"]
