@@ -25,8 +25,8 @@ class RouteKeeper:
         self._edge = edge
         self._metrics = metrics
         self._applied = applied
-        self.in_force = False
-        """True once the routes of some snapshot are in force."""
+        self.in_force = asyncio.Event()
+        """Set once the routes of some snapshot are in force."""
 
     async def run(self) -> None:
         """Apply until cancelled."""
@@ -47,7 +47,7 @@ class RouteKeeper:
             self._metrics.applied(False)
             return False
         self._metrics.applied(not applied.rejected)
-        self.in_force = True
+        self.in_force.set()
         for key, reason in applied.rejected.items():
             log.warning("service cannot be routed", service=str(key), reason=reason)
         return True

@@ -55,19 +55,25 @@ async def _run(settings: Settings, directories: Directories) -> int:
         await _start_caddy(parts)
         keeping = asyncio.create_task(keep(parts), name="keep")
         stopping = asyncio.create_task(stop.wait(), name="signal")
-        log.info("running", listen=settings.listen, data=str(directories.data), services=len(parts.catalog.current().entries))
+        ready = asyncio.create_task(_tell_ready(parts), name="ready")
         await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
         try:
             if stopping.done():
                 await _stop(parts)
         finally:
-            keeping.cancel()
-            stopping.cancel()
-            await asyncio.wait({keeping, stopping})
+            for task in (keeping, stopping, ready):
+                task.cancel()
+            await asyncio.wait({keeping, stopping, ready})
             await parts.edge.release()
         if not keeping.cancelled() and (error := keeping.exception()) is not None:
             raise error
     return 0
+
+
+async def _tell_ready(parts: Parts) -> None:
+    await parts.routes.in_force.wait()
+    services = len(parts.catalog.current().entries)
+    log.info("ready", listen=parts.settings.listen, data=str(parts.directories.data), services=services)
 
 
 async def _start_caddy(parts: Parts) -> None:
