@@ -52,7 +52,10 @@ def mistakes(
     `locate` gives the position of a value, or of the key of an unknown field; it is asked for shorter places when it knows none.
     """
     found = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_below(other["loc"], detail["loc"]) for other in details):
+            continue  # pydantic counts only the good entries
         place = (*detail["loc"], *detail.get("ctx", {}).get("at", ()))
         line, column = _position(place, locate)
         found.append(
@@ -81,6 +84,10 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     by_lower_case = {known.replace("_", "").lower(): known for known in words}
     matches = get_close_matches(word.replace("_", "").replace("-", "").lower(), by_lower_case, n=1, cutoff=0.6)
     return by_lower_case[matches[0]] if matches else None
+
+
+def _below(place: Place, other: Place) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
 
 
 def _position(place: Place, locate: Callable[[Place], Position | None]) -> tuple[int | None, int | None]:

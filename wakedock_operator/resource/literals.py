@@ -67,7 +67,7 @@ def route_path(text: str) -> str:
     if "#" in text:
         raise ValueError(f"{text!r} holds '#', which never reaches a server")
     path = text[:-1] if text.endswith("/") and text != "/" else text
-    if path != "/" and any(segment in {"", ".", ".."} for segment in path[1:].split("/")):
+    if text != "/" and any(segment in {"", ".", ".."} for segment in path[1:].split("/")):
         raise ValueError(f"{text!r} holds an empty segment, '.' or '..': write the path that requests really have")
     if path.lower() == RESERVED_PATH or path.lower().startswith(RESERVED_PATH + "/"):
         raise ValueError(f"{text!r} is reserved: WakeDock serves {RESERVED_PATH}/ itself on every host")

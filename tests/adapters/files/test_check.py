@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from wakedock_operator.adapters.files.check import check
+
+HEAD = "apiVersion: wakedock.dev/v1alpha1\nkind: WakeService\n"
+
+
+def web(name: str, spec: str) -> str:
+    return f"{HEAD}metadata: {{name: {name}}}\nspec:\n  app: {{command: [x]}}\n{spec}"
+
+
+def told(tmp_path: Path, **files: str) -> list[str]:
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return [str(mistake).replace(f"{tmp_path}/", "") for mistake in check([tmp_path])]
+
+
+def test_good_definitions_have_no_mistakes(tmp_path: Path):
+    assert told(tmp_path, a=web("a", "  hosts: [a.org]\n  dependsOn: [b]\n"), b=web("b", "  hosts: [a.org]\n  paths: [/b]\n")) == []
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (web("a", "  idletimeout: 5m\n"), "a.yaml:6:3: spec.idletimeout: this field does not exist (did you mean 'idleTimeout'?)"),
+        (
+            web("a", "  wake:\n    timeout: 5\n"),
+            "a.yaml:7:5: spec.wake.timeout: 5 is not a duration: write a number with its unit, such as 90s, 15m or 1h30m",
+        ),
+        (
+            web("a", "  hosts:\n  - a.org\n  - b:80\n"),
+            "a.yaml:8:5: spec.hosts[1]: 'b:80' holds a port: write the host alone; the gateway's --listen decides about ports",
+        ),
+        (
+            web("a", "").replace("kind:", "knd:"),
+            "a.yaml:1:1: kind: this field is needed: write 'kind: WakeService'; 'knd' is probably meant to be it",
+        ),
+        (web("a", "  dependsOn: [b]\n"), "a.yaml:6:15: spec.dependsOn[0]: there is no service default/b; define it, or take it out"),
+        ("- a\n", "a.yaml:1:1: must be an object with fields, not a list"),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_field(tmp_path: Path, text: str, expected: str):
+    assert expected in told(tmp_path, a=text)
+
+
+def test_the_nearest_service_is_suggested_for_a_missing_dependency(tmp_path: Path):
+    (mistake,) = told(tmp_path, a=web("web", "  dependsOn: [postgress]\n"), b=web("postgres", ""))
+    assert mistake.endswith("there is no service default/postgress; define it, or take it out (did you mean 'postgres'?)")
+
+
+def test_a_service_that_is_defined_twice_names_both_places(tmp_path: Path):
+    assert told(tmp_path, a=web("a", ""), b=web("a", "")) == [
+        f"b.yaml:3:12: metadata.name: the service default/a is already defined in a.yaml:1; take one of the two out"
+    ]
+
+
+def test_a_cycle_is_spelled_out_at_each_member(tmp_path: Path):
+    assert told(tmp_path, a=web("a", "  dependsOn: [b]\n"), b=web("b", "  dependsOn: [a]\n")) == [
+        "a.yaml:6:3: spec.dependsOn: the service depends on itself: default/a → default/b → default/a; take one of these out",
+        "b.yaml:6:3: spec.dependsOn: the service depends on itself: default/b → default/a → default/b; take one of these out",
+    ]
+
+
+def test_two_services_with_one_host_and_path_are_told(tmp_path: Path):
+    assert told(tmp_path, a=web("a", "  hosts: [x.org, A.org]\n"), b=web("b", "  hosts: [a.ORG]\n")) == [
+        "b.yaml:6:11: spec.hosts[0]: a.org/ already leads to default/a (a.yaml:1); take one of the two out"
+    ]
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path):
+    (mistake,) = check([tmp_path / "nowhere"])
+    assert str(mistake) == f"{tmp_path}/nowhere: cannot be read: No such file or directory"
