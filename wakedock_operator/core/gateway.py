@@ -181,7 +181,7 @@ def after(facts: Facts, step: Step, *, answer: Status | None = None) -> Memory:
 
 
 def _awake(facts: Facts) -> Step:
-    """Grant to what answers; start again what crashed and does not start itself; report idleness as it comes and goes."""
+    """Grant to what answers; start again what crashed or was scaled to zero; report idleness as it comes and goes."""
     status, backend = facts.status, facts.backend
     if facts.asked or facts.steering is None or backend is None:
         if backend is None:
@@ -190,7 +190,7 @@ def _awake(facts: Facts) -> Step:
         if target is None:
             if facts.steering is not None:
                 return Steer(None)
-            if facts.asked and not backend.restarts_itself and backend.desired == 0 and facts.may_start and facts.dependencies_ready:
+            if facts.asked and backend.desired == 0 and facts.may_start and facts.dependencies_ready:
                 return Start()
         elif not _answered(facts, target):
             return Probe(target)
