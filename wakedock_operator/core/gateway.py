@@ -209,15 +209,17 @@ def _awake(facts: Facts) -> Step:
 
 
 def _drain(facts: Facts) -> Step:
-    """*Sleep* 2: let through what comes before `Drained` was sent; after that, `Busy` first."""
+    """*Sleep* 2: let through to what answers what comes before `Drained` was sent; after that, and where nothing answers, `Busy` first."""
     said = facts.status.report_of(facts.gateway)
     memory = facts.memory
     if facts.asked and (not memory.drained or memory.allowed):
         if facts.backend is None:
             return Observe()
         target = _target(facts.backend, facts.status)
-        if target is not None:
+        if target is not None and _answered(facts, target):
             return Grant(target)
+        if target is not None and said is ReportKind.BUSY:
+            return Probe(target)
     if facts.asked or facts.in_flight or memory.let_through:
         return Rest("for the drain to end") if said is ReportKind.BUSY else Say(ReportKind.BUSY, holding=facts.held)
     return _drained(facts, said)
