@@ -69,6 +69,8 @@ class Rules:
     """Fencing moves the version."""
     fresh: bool = True
     """An observation is dropped once its gateway started or fenced."""
+    answers: bool = True
+    """A gateway has seen the status that its report was merged into. Needed only where stops go by intent: the intent may be in it."""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,8 @@ class World:
             case "Adopt":
                 return put(s, n, g._replace(adopted=True, drain=NOT_LOOKED))
             case "Say":
-                return put(s, n, g._replace(said=effect.argument))
+                g = g._replace(said=effect.argument)
+                return put(s, n, self._sees(s.board, g) if self.rules.answers and self.kind.stops_by_intent else g)
             case "LookInFlight":
                 return put(s, n, g._replace(drain=FOUND if g.in_flight or g.steering != HOLD else QUIET))
             case "Observe":
