@@ -9,7 +9,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from tests.activator.fake_gatekeeper import WEB, FakeGatekeeper, wake_service
 from tests.activator.serving import Activator, activator
 from wakedock_operator.activator.page.progress import ENDED, WAKING, ProgressHandler, events
-from wakedock_operator.activator.questions import Phase, Progress
+from wakedock_operator.activator.questions import Granted, Phase, Progress
+from wakedock_operator.activator.server import end_streams
 from wakedock_operator.core.status import FailureReason
 from wakedock_operator.resource import Key
 
@@ -153,6 +154,20 @@ async def test_nobody_is_told_the_time_while_the_app_sleeps():
         assert await waiting == ("phase", Progress(Phase.ASKED))
 
 
+async def test_the_same_phase_said_again_is_no_change():
+    class Repeating(FakeGatekeeper):
+        async def follow(self, key: Key):
+            for phase in (Phase.ASLEEP, Phase.ASLEEP, Phase.ASKED, Phase.ASKED, Phase.READY):
+                yield Progress(phase)
+
+    stream = events(Repeating(wake_service()), WEB, closing=asyncio.Event())
+    assert [(name, progress.phase) async for name, progress in stream] == [
+        ("phase", Phase.ASLEEP),
+        ("phase", Phase.ASKED),
+        ("phase", Phase.READY),
+    ]
+
+
 async def test_a_server_that_closes_ends_every_stream():
     gatekeeper = FakeGatekeeper(wake_service())
     closing = asyncio.Event()
@@ -198,6 +213,19 @@ async def test_one_visitor_too_many_is_told_to_come_back():
         assert third.status == 200
         third.close()
         await gatekeeper.wait_until("not followers")
+
+
+async def test_streams_can_be_ended_while_the_activator_goes_on():
+    async with activator() as served:
+        answer = await watch(served)
+        await next_event(answer.content)
+        assert served.runner.app is not None
+        end_streams(served.runner.app)
+        assert await answer.content.read() == b""
+        late = await watch(served)
+        await late.content.read()
+        served.gatekeeper.decide(Granted())
+        assert (await served.hold()).status == 204
 
 
 async def test_an_activator_that_shuts_down_ends_its_streams_cleanly():

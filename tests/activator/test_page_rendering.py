@@ -68,6 +68,14 @@ async def test_without_a_title_the_page_bears_the_services_name():
         assert "web: Waking up" in Elements(await (await web.hold(**BROWSER)).text()).text
 
 
+async def test_what_was_asleep_a_moment_ago_is_waking_up_now():
+    async with activator() as web:
+        await web.gatekeeper.advance(Progress(Phase.ASLEEP))
+        seen = Elements(await (await web.hold(**BROWSER)).text())
+    assert "web: Waking up" in seen.text
+    assert seen.all("main")[0]["data-phase"] == "asked"
+
+
 async def test_without_past_wakes_the_bar_is_open_ended():
     async with activator() as web:
         seen = Elements(await (await web.hold(**BROWSER)).text())

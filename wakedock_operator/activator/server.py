@@ -27,6 +27,8 @@ BACKLOG = 4096
 SHUTDOWN_PATIENCE = 5.0
 """Seconds a handler has to end after the gatekeeper has answered its holds."""
 
+_PROGRESS = web.AppKey("progress", ProgressHandler)
+
 log = structlog.get_logger(__name__)
 
 
@@ -48,8 +50,14 @@ def build_app(gatekeeper: Gatekeeper, clock: Clock) -> web.Application:
     app.router.add_get(PROGRESS_URL, progress.handle, allow_head=False)
     app.router.add_get(ASSETS_PREFIX + "{name}", AssetHandler(assets).handle)
     app.on_response_prepare.append(_without_server)
-    app.on_shutdown.append(progress.close)
+    app.on_shutdown.append(_end_streams)
+    app[_PROGRESS] = progress
     return app
+
+
+def end_streams(app: web.Application) -> None:
+    """End the live progress of every visitor. Call it before Caddy is stopped: else Caddy's drain waits for those who only watch."""
+    app[_PROGRESS].close()
 
 
 async def serve(app: web.Application, socket_path: Path) -> web.AppRunner:
@@ -114,6 +122,10 @@ async def _answer_problems(request: web.Request, handler: Handler) -> web.Stream
     except Exception:
         log.exception("request failed", path=request.path[:200], request_id=request.headers.get("X-Wakedock-Request", "")[:64])
         return problem_response(INTERNAL)
+
+
+async def _end_streams(app: web.Application) -> None:
+    end_streams(app)
 
 
 async def _without_server(_request: web.Request, response: web.StreamResponse) -> None:

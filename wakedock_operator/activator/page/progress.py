@@ -39,16 +39,17 @@ def document(progress: Progress) -> str:
 async def events(
     gatekeeper: Gatekeeper, key: Key, *, closing: asyncio.Event, heartbeat: float = HEARTBEAT
 ) -> AsyncGenerator[tuple[str, Progress], None]:
-    """Yield `phase` with each change, and `heartbeat` each `heartbeat` seconds while the app wakes.
+    """Yield `phase` with the present phase and each change, and `heartbeat` each `heartbeat` seconds while the app wakes.
 
     Ends after a phase that ends the wait, or when the server is `closing`.
     """
     changes = gatekeeper.follow(key)
     closed = asyncio.ensure_future(closing.wait())
     change = asyncio.ensure_future(anext(changes))
-    waking = False
+    last: Progress | None = None
     try:
         while not closed.done():
+            waking = last is not None and last.phase in WAKING
             await asyncio.wait({change, closed}, timeout=heartbeat if waking else None, return_when=asyncio.FIRST_COMPLETED)
             if not change.done():
                 if waking and not closed.done():
@@ -58,10 +59,11 @@ async def events(
                 progress = change.result()
             except StopAsyncIteration:
                 return
-            yield "phase", progress
+            if last is None or (progress.phase, progress.failure) != (last.phase, last.failure):
+                yield "phase", progress
             if progress.phase in ENDED:
                 return
-            waking = progress.phase in WAKING
+            last = progress
             change = asyncio.ensure_future(anext(changes))
     finally:
         change.cancel()
@@ -88,8 +90,8 @@ class ProgressHandler:
     def __repr__(self) -> str:
         return f"<ProgressHandler streams={self._streams}/{self._limit} closing={self._closing.is_set()}>"
 
-    async def close(self, _app: web.Application) -> None:
-        """End every stream; browsers connect again by themselves."""
+    def close(self) -> None:
+        """End every stream, new ones at once too. Browsers connect again by themselves."""
         self._closing.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

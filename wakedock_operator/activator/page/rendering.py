@@ -93,15 +93,16 @@ class WaitingPages:
         self._template = environment.get_template("waiting.html.j2")
 
     def waiting(self, service: WakeService, progress: Progress, *, host: str) -> web.Response:
-        """The page of a wake that is under way: 503, and when to ask again."""
+        """The page of a wake that is under way: 503, and when to ask again. It has been asked for, even if nothing has happened yet."""
         refresh = int(retry_after(service.spec.waiting_page.refresh.total_seconds()))
-        failed = progress.phase is Phase.FAILED
+        phase = Phase.ASKED if progress.phase is Phase.ASLEEP else progress.phase
+        failed = phase is Phase.FAILED
         view = View(
             state="failed" if failed else "waiting",
-            headline=PHASES[progress.phase],
+            headline=PHASES[phase],
             explanation=FAILURES[progress.failure] if failed and progress.failure is not None else "",
             retry=refresh,
-            phase=progress.phase,
+            phase=phase,
             elapsed=progress.elapsed,
             typical=progress.typical,
         )

@@ -59,6 +59,11 @@
 
   const update = (event) => {
     const progress = JSON.parse(event.data);
+    if (progress.phase === "asleep") {
+      // Either the wake is a moment away, or it was given up: then somebody has to ask again.
+      askAgain(retry);
+      return;
+    }
     const headline = words.phases[progress.phase] || progress.phase;
     show("phase", headline);
     document.title = `${wait.dataset.title}: ${headline}`;
@@ -75,10 +80,6 @@
     if (progress.phase === "failed" || progress.phase === "suspended") {
       stop();
       fail(progress);
-      return;
-    }
-    if (progress.phase === "asleep") {
-      askAgain(retry);
       return;
     }
     clearInterval(timer);
