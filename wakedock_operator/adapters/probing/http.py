@@ -35,7 +35,7 @@ async def _over_http1(target: Target, path: str) -> int:
         ):
             return response.status
     except aiohttp.ClientConnectorError as error:
-        raise NoAnswer((error.os_error.strerror or str(error.os_error)).lower()) from None
+        raise NoAnswer.because(error.os_error) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NoAnswer(f"no HTTP answer: {error or type(error).__name__}") from None
 

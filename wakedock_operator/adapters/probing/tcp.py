@@ -18,4 +18,4 @@ async def connect(address: str, timeout: timedelta) -> None:  # noqa: ASYNC109 -
     except TimeoutError:
         raise NoAnswer(f"no connection within {format_duration(timeout)}") from None
     except OSError as error:
-        raise NoAnswer((error.strerror or str(error)).lower()) from None
+        raise NoAnswer.because(error) from None
