@@ -27,9 +27,13 @@ def test_every_spelling_has_one_canonical_form(pieces: list[tuple[int, str]]):
 @given(st.text(max_size=12))
 def test_any_text_is_a_duration_or_a_sentence(text: str):
     try:
-        assert parse_duration(text) >= timedelta()
+        duration = parse_duration(text)
     except ValueError as error:
-        assert "duration" in str(error) or "too long" in str(error)
+        refused = str(error)
+    else:
+        refused = ""
+        assert duration >= timedelta()
+    assert not refused or "not a duration" in refused or "too long" in refused
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,7 @@ def test_durations_of_the_gateway_api_are_read(text: str, seconds: float):
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5", "-5s", "+5s", "1.5h", "1d", "5 s", "5S", "1h2m3s4ms5s", "100000s", "5s\n", "٥s", "1us"])
+@pytest.mark.parametrize("text", ["", "5", "-5s", "+5s", "1.5h", "1d", "5 s", "5S", "1h2m3s4ms5s", "100000s", "5s\n", "\u0665s", "1us"])
 def test_other_spellings_are_refused(text: str):
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wakedock_operator.adapters.files import catalog as catalog_module
+from wakedock_operator.adapters.files import remembered, sources
+from wakedock_operator.adapters.files.atomic import write_json
 from wakedock_operator.adapters.files.catalog import FileCatalog
 from wakedock_operator.ports.catalog import Entry, Snapshot
 from wakedock_operator.resource import Key
@@ -280,10 +281,9 @@ async def test_a_full_disk_costs_no_definition_and_no_wish_and_is_told(here: Ins
     def full(path: Path, value: object, *, durable: bool) -> None:
         raise OSError(28, "No space left on device")
 
-    module = catalog_module.DefinitionStore.__module__
     here.write("a.yaml", yaml("web"))
     with monkeypatch.context() as patched:
-        patched.setattr(f"{module}.write_json", full)
+        patched.setattr(remembered, "write_json", full)
         snapshot = await here.start()
         assert [problem.source for problem in snapshot.problems] == [str(here.data / "definitions" / "default.web.json")]
         with pytest.raises(OSError, match="No space"):
@@ -359,3 +359,40 @@ async def test_changed_new_and_replaced_files_and_folders_are_noticed(here: Inst
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_a_file_that_is_too_large_or_goes_while_it_is_read_is_handled(here: Installation, monkeypatch: pytest.MonkeyPatch):
+    path = here.write("a.yaml", yaml("web"))
+    await here.start()
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
+    snapshot = await here.catalog.reload()
+    assert (list(snapshot.entries), snapshot.unreadable) == ([WEB], (str(path),))
+    monkeypatch.setattr(sources, "_yaml_files", lambda folder: iter([folder / "deleted.yaml"]))
+    snapshot = await here.catalog.reload()
+    assert (snapshot.entries, snapshot.unreadable) == ({}, ())
+
+
+async def test_a_folder_that_may_not_be_listed_is_unknown(here: Installation, monkeypatch: pytest.MonkeyPatch):
+    def forbidden(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    here.write("a.yaml", yaml("web"))
+    await here.start()
+    monkeypatch.setattr(sources, "_yaml_files", forbidden)
+    snapshot = await here.catalog.reload()
+    assert snapshot.unreadable == (str(here.services),)
+    assert snapshot.entries[WEB].problem == f"{here.services / 'a.yaml'} cannot be read: Permission denied"
+
+
+async def test_a_write_that_fails_leaves_the_old_content_and_no_scratch_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1}, durable=True)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    with pytest.raises(OSError, match="No space"):
+        write_json(path, {"a": 2}, durable=False)
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]

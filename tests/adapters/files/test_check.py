@@ -52,7 +52,7 @@ def test_the_nearest_service_is_suggested_for_a_missing_dependency(tmp_path: Pat
 
 def test_a_service_that_is_defined_twice_names_both_places(tmp_path: Path):
     assert told(tmp_path, a=web("a", ""), b=web("a", "")) == [
-        f"b.yaml:3:12: metadata.name: the service default/a is already defined in a.yaml:1; take one of the two out"
+        "b.yaml:3:12: metadata.name: the service default/a is already defined in a.yaml:1; take one of the two out"
     ]
 
 

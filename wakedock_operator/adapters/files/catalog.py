@@ -62,11 +62,8 @@ class FileCatalog:
         async with self._reading:
             found, definitions = await asyncio.to_thread(self._read)
             async with self._writing:
-                settled = settle(found, definitions, self._remembered)
-                await asyncio.to_thread(self._remember, settled)
-                self._entries = {key: self._entry(key, choice) for key, choice in settled.choices.items()}
+                self._entries, self._refused = await asyncio.to_thread(self._accept, found, definitions)
                 self._unreadable = {str(path): why for path, why in found.unreadable.items()}
-                self._refused = tuple(settled.problems)
                 self._publish()
         return self._snapshot
 
@@ -125,6 +122,11 @@ class FileCatalog:
     def _definitions_of(self, file: Path, content: bytes) -> tuple[Definition, ...]:
         before = self._parsed.get(file)
         return before[1] if before is not None and before[0] == content else read_definitions(file, content)
+
+    def _accept(self, found: Found, definitions: Sequence[Definition]) -> tuple[dict[Key, Entry], tuple[Problem, ...]]:
+        settled = settle(found, definitions, self._remembered)
+        self._remember(settled)
+        return {key: self._entry(key, choice) for key, choice in settled.choices.items()}, tuple(settled.problems)
 
     def _remember(self, settled: Settled) -> None:
         """Accept what is good: a new service gets its uid and its place, a changed one its next generation."""
