@@ -7,10 +7,11 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import yaml
 from watchfiles import awatch
@@ -32,6 +33,8 @@ class Installation:
         self.port = free_port()
         self.options = options
         self.log = folder / "wakedock.log"
+        self.began = 0
+        """Where in the log the present run begins."""
         self.process: asyncio.subprocess.Process | None = None
         self.definitions.mkdir(parents=True, exist_ok=True)
 
@@ -39,6 +42,11 @@ class Installation:
     def url(self) -> str:
         """The gateway's address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def started(self) -> bool:
+        """Whether it came so far as to have a runtime directory."""
+        return (self.data / "runtime").exists()
 
     @property
     def runtime(self) -> Path:
@@ -58,7 +66,13 @@ class Installation:
 
     async def start(self) -> None:
         """Start it and wait until its routes are in force."""
+        await self.launch()
+        await self.until_logged("ready", since=self.began)
+
+    async def launch(self) -> None:
+        """Start it, and wait for nothing."""
         with self.log.open("ab") as log:
+            self.began = log.tell()
             self.process = await asyncio.create_subprocess_exec(
                 *self.command("run", "-f", str(self.definitions), "--listen", f"127.0.0.1:{self.port}", "--log-format", "json"),
                 *("--data", str(self.data), "--runtime", str(self.runtime_parent), *self.options),
@@ -66,7 +80,6 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        await self.until_logged("ready")
 
     async def until_logged(self, event: str, *, since: int = 0) -> dict[str, Any]:
         """Wait for a line of the log with this event; returns it. Raises AssertionError when WakeDock ends first."""
@@ -75,8 +88,7 @@ class Installation:
         stop = asyncio.Event()
         ended.add_done_callback(lambda _: stop.set())
         try:
-            found = self._logged(event, since)
-            async for _ in awatch(self.log, stop_event=stop, step=10, debounce=50, rust_timeout=1000, yield_on_timeout=True):
+            async for _ in awatch(self.log, stop_event=stop, step=10, debounce=50, rust_timeout=100, yield_on_timeout=True):
                 found = self._logged(event, since)
                 if found is not None:
                     return found
@@ -98,7 +110,7 @@ class Installation:
 
     async def until(self, name: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait until the record of `default/NAME` is such that `holds`; returns it."""
-        async for _ in awatch(self.runtime / "status", step=5, debounce=20, rust_timeout=500, yield_on_timeout=True):
+        async for _ in awatch(self.runtime / "status", step=5, debounce=20, rust_timeout=100, yield_on_timeout=True):
             record = self.status(name)
             if record is not None and holds(record):
                 return record
@@ -107,6 +119,14 @@ class Installation:
     async def until_serving(self, name: str, serving: str) -> dict[str, Any]:
         """Wait until `default/NAME` is Awake, Draining or Asleep."""
         return await self.until(name, lambda record: record["serving"] == serving)
+
+    async def ask(self, name: str, wish: str) -> str:
+        """`wake` or `sleep` a service over the control API; returns the token by which the record shows that it was acted on."""
+        transport = httpx.AsyncHTTPTransport(uds=str(self.runtime / "control.sock"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answer = await client.post(f"/api/v1/services/default/{name}/{wish}")
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["token"])
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
         """Run `wakedock ARGUMENTS` against this installation; returns exit code, output and errors."""
@@ -146,9 +166,11 @@ class Installation:
         """End WakeDock, its Caddy and its apps, whatever state they are in."""
         if self.process is not None and self.process.returncode is None:
             await self.kill()
-        for process in psutil.process_iter():
-            if self._is_ours(process):
+        ours = [process for process in psutil.process_iter() if self._is_ours(process)] if self.started else []
+        for process in ours:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(ours)
 
     def _is_ours(self, process: psutil.Process) -> bool:
         """Caddy and the apps carry paths of this installation, or its mark, in their command or environment."""
