@@ -5,6 +5,7 @@ import json
 import stat
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -305,9 +306,10 @@ async def test_the_socket_is_its_owners_alone_and_a_stale_one_is_replaced(world:
 
 async def test_the_end_of_the_server_ends_its_streams(world: World, runtime_dir: Path):
     path = runtime_dir / "control.sock"
-    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session:
+    async with AsyncExitStack() as client:
         async with serve_socket(world.ports(), path):
-            response = await session.get("http://localhost/api/v1/watch")
+            session = await client.enter_async_context(aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))))
+            response = await client.enter_async_context(session.get("http://localhost/api/v1/watch"))
             await anext(stream(response))
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.content.read()
