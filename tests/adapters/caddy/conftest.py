@@ -10,6 +10,10 @@ from tests.adapters.caddy.gateway import App, Gateway, free_port, running_app, s
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "caddy_options(**options): what the test's gateway is started with")
+
+
 @pytest.fixture
 def directory() -> Iterator[Path]:
     path = short_directory()

@@ -57,6 +57,15 @@ class Activator:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def kill(self) -> None:
+        """End as a killed process does: every connection is gone, nothing is answered."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        for connection in self._runner.server.connections:
+            connection.force_close()
+        self._path.unlink()
+        await self._runner.cleanup()
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked.append(request)
         return await self.answer(request)

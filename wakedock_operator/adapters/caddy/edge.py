@@ -63,7 +63,11 @@ class CaddyEdge:
         check_access_times(self._options.runtime)
         self._files.prepare()
         self._stopped = False
-        return await self._supervisor.start()
+        try:
+            return await self._supervisor.start()
+        except BaseException:
+            await self._admin.close()
+            raise
 
     async def stop(self) -> None:
         """End Caddy, with the grace period for what is in flight."""

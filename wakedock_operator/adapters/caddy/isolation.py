@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wakedock_operator.adapters.caddy.options import CaddyOptions
+from wakedock_operator.adapters.caddy.output import plain
 from wakedock_operator.adapters.caddy.render import render, sealed
 from wakedock_operator.adapters.caddy.supervisor import Supervisor
 from wakedock_operator.core.routing import Route
@@ -68,4 +69,4 @@ class _Search:
                 raise
         if process.returncode == 0:
             return None
-        return said.decode(errors="replace").strip().splitlines()[-1].removeprefix("Error: ")
+        return plain((said.decode(errors="replace").strip().splitlines() or ["no words"])[-1])

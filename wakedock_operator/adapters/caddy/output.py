@@ -1,6 +1,7 @@
 """Caddy's own output: a file that WakeDock opens, with a bound."""
 
 import contextlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -23,12 +24,21 @@ def bound_output(path: Path, *, limit: int = MAX_BYTES) -> None:
 
 
 def last_words(path: Path, start: int) -> str:
-    """What was written since the file was `start` bytes long: its last lines."""
+    """What was written since the file was `start` bytes long: its last lines, without chatter."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(start if start <= size else 0, size - 4096))
             lines = file.read().decode(errors="replace").strip().splitlines()
     except OSError:
-        return ""
-    return " / ".join(line.strip() for line in lines[-3:])
+        return f"its output in {path} cannot be read"
+    return " / ".join(plain(line) for line in lines if not line.startswith('{"level":"info"')) or "it did not say why"
+
+
+def plain(line: str) -> str:
+    """What a line of Caddy's output says, without the time and the level."""
+    try:
+        entry = json.loads(line)
+        return ": ".join(str(entry[field]) for field in ("msg", "error") if entry.get(field))
+    except (ValueError, AttributeError):
+        return line.strip().removeprefix("Error: ")

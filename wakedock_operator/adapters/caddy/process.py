@@ -41,7 +41,8 @@ class Process:
                 setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
             )
         _raise_descriptor_limit(pid)
-        return cls(pid, _start_ticks(pid) or 0)
+        state = _stat(pid)
+        return cls(pid, state[0] if state is not None else 0)
 
     @classmethod
     def recorded(cls, pid_file: Path) -> Self | None:
@@ -64,8 +65,8 @@ class Process:
             except OSError:
                 return None
         pid: int = struct.unpack("3i", credentials)[0]
-        started = _start_ticks(pid)
-        return None if started is None else cls(pid, started)
+        state = _stat(pid)
+        return cls(pid, state[0]) if state is not None else None
 
     def record(self, pid_file: Path) -> None:
         """Write the pid file. Raises OSError."""
@@ -75,7 +76,7 @@ class Process:
 
     def runs(self) -> bool:
         """Whether it has not ended. A zombie has."""
-        return _start_ticks(self.pid) == self.started
+        return _stat(self.pid) == (self.started, True)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; to one that has ended, nothing."""
@@ -85,7 +86,9 @@ class Process:
 
     async def ended(self) -> None:
         """Wait for the end, and reap it if it is a child."""
-        if self.runs():
+        # Also where its first thread has ended already: the others may still be at it.
+        state = _stat(self.pid)
+        if state is not None and state[0] == self.started:
             with contextlib.suppress(ProcessLookupError):
                 descriptor = os.pidfd_open(self.pid)
                 try:
@@ -124,12 +127,13 @@ def _settle(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def _start_ticks(pid: int) -> int | None:
+def _stat(pid: int) -> tuple[int, bool] | None:
+    """When it started, and whether it still runs (a zombie does not)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
+    return int(fields[19]), fields[0] not in "ZX"
 
 
 def _raise_descriptor_limit(pid: int) -> None:

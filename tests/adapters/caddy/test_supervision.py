@@ -1,0 +1,243 @@
+"""A Caddy that crashes, one that outlives WakeDock, one that cannot start."""
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.adapters.caddy.gateway import Gateway, route
+from wakedock_operator.adapters.caddy.edge import CaddyEdge
+from wakedock_operator.adapters.caddy.errors import CaddyError, ListenerTaken, SocketPathTooLong
+from wakedock_operator.adapters.caddy.options import CaddyOptions
+from wakedock_operator.resource import Key
+
+pytestmark = pytest.mark.caddy
+WEB = Key("default", "web")
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_crashed_caddy_is_started_again_with_the_same_configuration(gateway, client, app):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    for crash in (1, 2):
+        os.kill(gateway.edge.pid, signal.SIGKILL)
+        await until(lambda count=crash: gateway.edge.restarts == count)
+        async with client.get(gateway.url, headers={"Host": "a.test"}) as answer:
+            assert answer.status == 200
+    loads = gateway.edge.loads
+    await gateway.routed(route("web", "a.test"))
+    assert gateway.edge.loads == loads
+
+
+async def test_a_caddy_that_cannot_be_started_again_is_tried_again(gateway, client, app, port):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    configuration = gateway.options.configuration
+    content = configuration.read_bytes()
+    configuration.write_text('{"apps": {"nonsense": {}}}')
+    log = gateway.options.log
+    os.kill(gateway.edge.pid, signal.SIGKILL)
+    await until(lambda: b"unknown module: nonsense" in log.read_bytes())
+    assert gateway.edge.pid is None
+    configuration.write_bytes(content)
+    await until(lambda: gateway.edge.restarts == 1)
+    async with client.get(gateway.url, headers={"Host": "a.test"}) as answer:
+        assert answer.status == 200
+
+
+async def test_the_next_wakedock_adopts_caddy_without_a_load_and_connections_stay(gateway, client, app):
+    await gateway.routed(route("web", "a.test"), route("bad", "{env.HOME}.test"))
+    gateway.edge.steer(WEB, app.address)
+    pid = gateway.edge.pid
+    async with client.ws_connect(gateway.url, headers={"Host": "a.test"}) as connection:
+        await connection.send_str("before")
+        assert await connection.receive_str() == "before"
+        await gateway.edge.release()
+        gateway.edge = CaddyEdge(gateway.options)
+        assert await gateway.edge.start() is True
+        assert gateway.edge.pid == pid
+        await gateway.routed(route("web", "a.test"))
+        assert gateway.edge.loads == 0
+        assert (await gateway.edge.in_flight()).of(WEB) == 1
+        assert gateway.edge.steering(WEB) == app.address
+        await connection.send_str("after")
+        assert await connection.receive_str() == "after"
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: gateway.edge.restarts == 1)
+
+
+async def test_an_adopted_caddy_without_a_pid_file_is_found_by_its_socket(gateway):
+    pid = gateway.edge.pid
+    await gateway.edge.release()
+    gateway.options.pid_file.unlink()
+    gateway.edge = CaddyEdge(gateway.options)
+    assert await gateway.edge.start() is True
+    assert gateway.edge.pid == pid
+
+
+async def test_a_pid_file_of_somebody_elses_process_is_not_believed(options):
+    options.runtime.mkdir(parents=True)
+    options.pid_file.write_text(f'{{"pid": {os.getpid()}, "started": 1}}')
+    edge = CaddyEdge(options)
+    assert await edge.start() is False
+    assert edge.pid != os.getpid()
+    await edge.stop()
+
+
+async def test_a_websocket_outlives_an_apply(gateway, client, app):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    async with client.ws_connect(gateway.url, headers={"Host": "a.test"}) as connection:
+        await gateway.routed(route("web", "a.test"), route("other", "b.test"))
+        assert gateway.edge.loads == 2
+        await connection.send_str("after")
+        assert await connection.receive_str() == "after"
+        assert (await gateway.edge.in_flight()).of(WEB) == 1
+
+
+async def test_a_long_request_outlives_an_apply_by_more_than_the_grace_period(gateway, client, app):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    app.gate.clear()
+    request = asyncio.create_task(client.get(gateway.url, headers={"Host": "a.test"}))
+    await app.entered.wait()
+    await gateway.routed(route("web", "a.test"), route("other", "b.test"))
+    assert '"grace_period"' not in gateway.options.configuration.read_text()
+    app.gate.set()
+    async with await request as answer:
+        assert answer.status == 200
+
+
+async def test_a_stop_waits_for_what_is_in_flight_and_leaves_no_process(gateway, app):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    pid = gateway.edge.pid
+    app.gate.clear()
+    async with aiohttp.ClientSession() as client:
+        request = asyncio.create_task(client.get(gateway.url, headers={"Host": "a.test"}))
+        await app.entered.wait()
+        stop = asyncio.create_task(gateway.edge.stop())
+        await until(lambda: not listening(gateway.port))
+        assert not stop.done()
+        app.gate.set()
+        async with await request as answer:
+            assert answer.status == 200
+        await stop
+    assert not Path(f"/proc/{pid}").exists()
+    assert (await gateway.edge.in_flight()).counts == {}
+
+
+@pytest.mark.caddy_options(grace_period=0.2)
+async def test_a_stop_ends_a_frozen_caddy_after_the_grace_period(gateway):
+    pid = gateway.edge.pid
+    os.kill(pid, signal.SIGSTOP)
+    await gateway.edge.stop()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+async def test_a_taken_port_ends_the_start_with_a_sentence(options, port, reuse):
+    with closing(socket.socket()) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with pytest.raises(ListenerTaken, match=rf"somebody already listens on 127\.0\.0\.1:{port}: .*--listen"):
+            await CaddyEdge(options).start()
+    assert not options.pid_file.exists()
+
+
+@pytest.mark.caddy_options(listen=("192.0.2.1:8080",))
+async def test_an_address_of_another_machine_ends_the_start_with_a_sentence(options):
+    with pytest.raises(ListenerTaken, match="no address of this machine"):
+        await CaddyEdge(options).start()
+
+
+async def test_a_taken_unix_socket_ends_the_start_with_a_sentence(options, directory):
+    path = directory / "front.sock"
+    with closing(socket.socket(socket.AF_UNIX)) as taken:
+        taken.bind(str(path))
+        taken.listen()
+        with pytest.raises(ListenerTaken, match="somebody already listens"):
+            await CaddyEdge(CaddyOptions(options.runtime, options.data, listen=(f"unix/{path}",))).start()
+
+
+async def test_a_stale_unix_socket_and_several_listeners_are_served(options, directory, app, port):
+    path = directory / "front.sock"
+    with closing(socket.socket(socket.AF_UNIX)) as stale:
+        stale.bind(str(path))
+    edge = CaddyEdge(CaddyOptions(options.runtime, options.data, listen=(f"127.0.0.1:{port}", f"unix/{path}"), grace_period=5))
+    await edge.start()
+    try:
+        await edge.apply([route("web", "a.test")], longest_wake=60)
+        edge.steer(WEB, app.address)
+        for connector, url in ((aiohttp.UnixConnector(str(path)), "http://a.test"), (aiohttp.TCPConnector(), f"http://127.0.0.1:{port}")):
+            async with aiohttp.ClientSession(connector=connector) as client, client.get(url, headers={"Host": "a.test"}) as answer:
+                assert answer.status == 200
+    finally:
+        await edge.stop()
+
+
+async def test_a_runtime_path_that_is_too_long_for_sockets_ends_the_start_with_a_sentence(directory):
+    options = CaddyOptions(runtime=directory / ("x" * 100), data=directory / "data")
+    with pytest.raises(SocketPathTooLong, match="107 bytes"):
+        await CaddyEdge(options).start()
+
+
+async def test_a_caddy_that_ends_at_its_start_says_why(options, directory):
+    binary = directory / "caddy"
+    binary.write_text('#!/bin/sh\nif [ "$1" = version ]; then echo v2.99.0; else echo "Error: no wish to" >&2; exit 1; fi\n')
+    binary.chmod(0o755)
+    with pytest.raises(CaddyError, match="Caddy ended at its start: no wish to"):
+        await CaddyEdge(CaddyOptions(options.runtime, options.data, binary=binary, listen=options.listen)).start()
+
+
+async def test_caddy_may_open_as_many_descriptors_as_the_machine_allows(gateway):
+    soft, hard = resource.prlimit(gateway.edge.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
+
+
+async def test_caddy_writes_only_below_its_directories_and_not_for_others_to_read(gateway, directory, client):
+    await gateway.routed(route("web", "a.test"))
+    environment = Path(f"/proc/{gateway.edge.pid}/environ").read_bytes().split(b"\0")
+    values = dict(variable.partition(b"=")[::2] for variable in environment)
+    home = str(gateway.options.home).encode()
+    assert values[b"HOME"] == home
+    assert all(value.startswith(home) for name, value in values.items() if name.startswith(b"XDG_"))
+    assert values[b"GOGC"] == b"200"
+    assert gateway.options.runtime.stat().st_mode & 0o777 == 0o700
+    assert (gateway.options.steer / "default.web").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_held_request_survives_an_activator_that_restarts(gateway: Gateway, client, app):
+    asked = asyncio.Event()
+
+    async def never(request):
+        asked.set()
+        await asyncio.Event().wait()
+
+    gateway.activator.answer = never
+    await gateway.routed(route("web", "a.test"))
+    request = asyncio.create_task(client.post(gateway.url, data=b"x" * 1000, headers={"Host": "a.test"}))
+    await asked.wait()
+    await gateway.activator.kill()
+    gateway.edge.steer(WEB, app.address)
+    gateway.activator = type(gateway.activator)(gateway.options.activator_socket)
+    await gateway.activator.start()
+    async with await request as answer:
+        assert (answer.status, (await answer.json())["body"]) == (200, 1000)
