@@ -31,7 +31,7 @@
   const askAgain = (seconds) => {
     if (timer !== null) return;
     const end = performance.now() + seconds * 1000;
-    timer = setInterval(() => {
+    const tick = () => {
       const left = Math.ceil((end - performance.now()) / 1000);
       if (left > 0) {
         if (wait.dataset.state !== "waiting") show("note", left === 1 ? "Trying again in 1 second." : `Trying again in ${left} seconds.`);
@@ -39,7 +39,9 @@
         clearInterval(timer);
         location.reload();
       }
-    }, 250);
+    };
+    timer = setInterval(tick, 250);
+    tick();
   };
 
   const stop = () => {
