@@ -128,6 +128,10 @@ class Installation:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["token"])
 
+    async def until_woken(self, name: str, *, after: str) -> dict[str, Any]:
+        """Wait until the sleep that was asked for with the token `after` is over, because a request woke the service."""
+        return await self.until(name, lambda record: record["handled"]["sleep"] == after and record["serving"] == "Awake")
+
     async def run(self, *arguments: str) -> tuple[int, str, str]:
         """Run `wakedock ARGUMENTS` against this installation; returns exit code, output and errors."""
         environment = os.environ | {"WAKEDOCK_DATA": str(self.data), "NO_COLOR": "1", "COLUMNS": "200"}
