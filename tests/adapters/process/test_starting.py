@@ -12,7 +12,7 @@ from wakedock_operator.core.status import Failure, FailureReason
 from wakedock_operator.resource import Key
 
 HELLO = Key("default", "hello")
-SLEEP = "import time; time.sleep(600)"
+SLEEP = "import sys, time; print('up', *sys.argv[1:], flush=True); time.sleep(600)"
 
 
 async def failure_of(bench: Bench, **spec) -> Failure:
@@ -113,6 +113,7 @@ async def test_nothing_of_wakedocks_own_environment_leaks(bench: Bench, monkeypa
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     instance = await bench.start(service(command=[*PYTHON, SLEEP]))
+    await bench.until_line(HELLO, "up")
     entries = dict(each.split("=", 1) for each in Path(f"/proc/{pid_of(instance)}/environ").read_text().rstrip("\0").split("\0"))
     assert entries["PATH"] == os.environ["PATH"]
     assert entries["LC_ALL"] == "C.UTF-8"
@@ -172,8 +173,8 @@ async def test_a_whole_chain_knows_its_ports_before_anything_runs(bench: Bench):
     db = service("db", hosts=[], wake={"readiness": {"tcp": {}}})
     app = service(command=[*PYTHON, SLEEP, "$(PORT:db)"], dependsOn=["db"])
     await bench.workloads.ensure(db, UID)
-    started = await bench.start(app)
-    told = Path(f"/proc/{pid_of(started)}/cmdline").read_text().rstrip("\0").rpartition("\0")[2]
+    await bench.start(app)
+    told = (await bench.until_line(HELLO, "up ")).split()[1]
     assert (await bench.serve(db)).address == f"127.0.0.1:{told}"
     assert not (await bench.workloads.observe(HELLO)).outdated
 
@@ -220,4 +221,5 @@ async def test_a_start_whose_log_cannot_be_opened_goes_on_without_it_and_says_so
 
 async def test_the_app_inherits_no_descriptor_of_wakedock(bench: Bench):
     instance = await bench.start(service(command=[*PYTHON, SLEEP]))
+    await bench.until_line(HELLO, "up")
     assert sorted(each.name for each in Path(f"/proc/{pid_of(instance)}/fd").iterdir()) == ["0", "1", "2"]

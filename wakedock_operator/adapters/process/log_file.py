@@ -82,18 +82,12 @@ class LogFile:
 
     def last(self, lines: int) -> tuple[str, ...]:
         """The last lines over the present and the rotated files. Blocks: call it in a thread."""
-        found = self.tail(lines, reach=self._max_size)
-        for number in range(1, self._kept + 1):
-            if len(found) >= lines:
-                break
-            older = LogFile(self._numbered(number), max_size=self._max_size)
-            found = (*older.tail(lines - len(found), reach=2 * self._max_size), *found)
-        return found
+        return self._with_older(self.tail(lines, reach=self._max_size), lines)
 
     async def follow(self, lines: int) -> AsyncIterator[str]:
         """The last lines, then each new one as it is completed, over rotations too. Looks five times a second while it is iterated."""
         rotations, position = self._rotations, await asyncio.to_thread(self._complete)
-        for line in await asyncio.to_thread(_lines_before, self.path, position, lines):
+        for line in await asyncio.to_thread(lambda: self._with_older(_lines_before(self.path, position, lines), lines)):
             yield line
         rest = b""
         while True:
@@ -111,6 +105,14 @@ class LogFile:
             elif not fresh:
                 await asyncio.sleep(_FOLLOW_INTERVAL)
 
+    def _with_older(self, found: tuple[str, ...], lines: int) -> tuple[str, ...]:
+        for number in range(1, self._kept + 1):
+            if len(found) >= lines:
+                break
+            older = LogFile(self._numbered(number), max_size=self._max_size)
+            found = (*older.tail(lines - len(found), reach=2 * self._max_size), *found)
+        return found
+
     def _complete(self) -> int:
         """Where the last complete line ends."""
         size = self.size
@@ -127,10 +129,10 @@ class LogFile:
         return self.path.with_suffix(f".log.{number}")
 
 
-def _lines_before(path: Path, position: int, lines: int) -> list[str]:
+def _lines_before(path: Path, position: int, lines: int) -> tuple[str, ...]:
     start = max(0, position - TAIL)
     found = _read(path, start)[: position - start].decode(errors="replace").splitlines()
-    return found[1 if start else 0 :][-lines:] if lines > 0 else []
+    return tuple(found[1 if start else 0 :][-lines:]) if lines > 0 else ()
 
 
 def _read(path: Path, position: int) -> bytes:
