@@ -139,7 +139,7 @@ class World:
                 g = g._replace(said=effect.argument)
                 return put(s, n, self._sees(s.board, g) if self.rules.answers and self.kind.stops_by_intent else g)
             case "LookInFlight":
-                return put(s, n, g._replace(drain=FOUND if g.in_flight or g.steering != HOLD else QUIET))
+                return put(s, n, g._replace(drain=FOUND if g.in_flight else QUIET))
             case "Observe":
                 return put(s, n, g._replace(look=self._look(backend)))
             case "Fence":

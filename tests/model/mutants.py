@@ -1,0 +1,307 @@
+"""One mutant per clause of the protocol: the rules with that clause taken out, and the bound within which a request is then lost or stuck."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tests.model.rules import Rules
+from tests.model.states import Bounds
+from tests.model.world import BY_INTENT, VERSIONED, Kind
+from wakedock_operator.core import controller, gateway
+from wakedock_operator.core.lifecycle import Change
+from wakedock_operator.core.observation import Instance
+from wakedock_operator.core.status import Report, ReportKind, Serving, Status
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A clause, what is left when it is taken out, and where that shows."""
+
+    clause: str
+    name: str
+    rules: Rules
+    kind: Kind
+    bounds: Bounds
+    stays: str = ""
+    """Why no run within any bound shows it; empty for one that must be caught."""
+
+
+# What a mutated rule is shown, or does instead.
+
+GatewayRule = Callable[[gateway.Facts], gateway.Step]
+ControllerRule = Callable[[controller.Facts], controller.Step]
+
+
+def shown(to_gateway: Callable[[gateway.Facts], gateway.Facts]) -> GatewayRule:
+    """The gateway's rules on altered facts."""
+    return lambda facts: gateway.decide(to_gateway(facts))
+
+
+def told(to_controller: Callable[[controller.Facts], controller.Facts]) -> ControllerRule:
+    """The controller's rules on altered facts."""
+    return lambda facts: controller.decide(to_controller(facts))
+
+
+def in_stage(facts: gateway.Facts, serving: Serving, *, forced: bool = False) -> bool:
+    """The gateway acts for the epoch of the status, which is in this stage."""
+    status = facts.status
+    return facts.memory.epoch == status.epoch and status.serving is serving and status.forced == forced
+
+
+def target_of(facts: gateway.Facts) -> Instance | None:
+    """Some instance that is not terminating."""
+    return facts.backend.live[-1] if facts.backend is not None and facts.backend.live else None
+
+
+def fence_before_report(facts: gateway.Facts) -> gateway.Step:
+    if in_stage(facts, Serving.ASLEEP) and facts.asked and not facts.memory.fenced:
+        return gateway.Fence()
+    return gateway.decide(facts)
+
+
+def start_before_report(facts: gateway.Facts) -> gateway.Step:
+    if in_stage(facts, Serving.ASLEEP) and facts.asked and facts.status.report_of(facts.gateway) is None:
+        step = gateway.decide(replace(facts, status=facts.status.with_report(Report(facts.gateway, ReportKind.BUSY, facts.status.epoch, holding=True))))
+        return gateway.decide(facts) if isinstance(step, gateway.Grant) else step
+    return gateway.decide(facts)
+
+
+def settled(facts: gateway.Facts) -> gateway.Facts:
+    return facts if facts.backend is None else replace(facts, backend=replace(facts.backend, settled=True))
+
+
+def grant_unfenced(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, memory=replace(facts.memory, fenced=True))
+
+
+def grant_terminating(facts: gateway.Facts) -> gateway.Facts:
+    """The oldest instance first, whatever happens to it."""
+    if facts.backend is None:
+        return facts
+    oldest_last = tuple(replace(i, terminating=False) for i in reversed(facts.backend.instances))
+    return replace(facts, backend=replace(facts.backend, instances=oldest_last))
+
+
+def grant_while_draining(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, memory=replace(facts.memory, drained=False))
+
+
+def drained_unseen(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, quiet=facts.status.serving is Serving.DRAINING, in_flight=False)
+
+
+def drained_after_busy(facts: gateway.Facts) -> gateway.Step:
+    if in_stage(facts, Serving.DRAINING) and facts.status.report_of(facts.gateway) is ReportKind.BUSY and not facts.asked and facts.quiet:
+        return gateway.Say(ReportKind.DRAINED, holding=False)
+    step = gateway.decide(facts)
+    waits = in_stage(facts, Serving.DRAINING) and isinstance(step, gateway.Rest) and not facts.asked
+    return gateway.LookInFlight() if waits and facts.steering is None else step
+
+
+def let_through_forgotten(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, memory=replace(facts.memory, let_through=False))
+
+
+def forget_drained(facts: gateway.Facts, step: gateway.Step, *, answer: Status | None = None) -> gateway.Memory:
+    memory = gateway.after(facts, step, answer=answer)
+    return replace(memory, drained=False) if isinstance(step, gateway.Adopt) else memory
+
+
+def allowed_by_any_answer(facts: gateway.Facts, step: gateway.Step, *, answer: Status | None = None) -> gateway.Memory:
+    memory = gateway.after(facts, step, answer=answer)
+    return replace(memory, allowed=True) if isinstance(step, gateway.Say) and step.kind is ReportKind.BUSY else memory
+
+
+def fence_remembered(facts: gateway.Facts, step: gateway.Step, *, answer: Status | None = None) -> gateway.Memory:
+    memory = gateway.after(facts, step, answer=answer)
+    return replace(memory, fenced=True) if isinstance(step, gateway.Adopt) else memory
+
+
+def adopt_as_it_steers(facts: gateway.Facts) -> gateway.Step:
+    if facts.memory.epoch != facts.status.epoch:
+        return gateway.Adopt()
+    return gateway.decide(facts)
+
+
+def grant_in_forced(facts: gateway.Facts) -> gateway.Step:
+    target = target_of(facts)
+    if in_stage(facts, Serving.DRAINING, forced=True) and facts.asked and facts.patience_over:
+        return gateway.Observe() if facts.backend is None else gateway.decide(facts) if target is None else gateway.Grant(target)
+    return gateway.decide(facts)
+
+
+def forced_without_patience_answer(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, memory=replace(facts.memory, allowed=True))
+
+
+def let_through_unprobed(facts: gateway.Facts) -> gateway.Facts:
+    target = target_of(facts)
+    return replace(facts, answered=target.id) if in_stage(facts, Serving.DRAINING) and target is not None else facts
+
+
+def never_start_again(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, may_start=False) if in_stage(facts, Serving.AWAKE) else facts
+
+
+def withdraw_busy(facts: gateway.Facts) -> gateway.Step:
+    if in_stage(facts, Serving.ASLEEP) and not facts.asked and facts.status.report_of(facts.gateway) is ReportKind.BUSY:
+        return gateway.Say(ReportKind.IDLE, holding=False)
+    return gateway.decide(facts)
+
+
+def intent_ignored(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, status=replace(facts.status, stop=None))
+
+
+def silent_is_idle(facts: controller.Facts) -> controller.Facts:
+    if facts.status is None:
+        return facts
+    return replace(facts, gateways=frozenset(r.gateway for r in facts.status.gateways if r.epoch == facts.status.epoch))
+
+
+def without_busy(facts: controller.Facts) -> controller.Facts:
+    if facts.status is None or facts.status.serving is not Serving.ASLEEP:
+        return facts
+    return replace(facts, status=replace(facts.status, gateways=tuple(r for r in facts.status.gateways if r.kind is not ReportKind.BUSY)))
+
+
+def stop_despite_busy(facts: controller.Facts) -> controller.Step:
+    step = controller.decide(without_busy(facts))
+    return _with_reports(step, facts) if isinstance(step, controller.Stop | controller.LastLook) or _names_instances(step) else controller.decide(facts)
+
+
+def _names_instances(step: controller.Step) -> bool:
+    return isinstance(step, controller.Write) and step.what is None and step.status.stop is not None
+
+
+def _with_reports(step: controller.Step, facts: controller.Facts) -> controller.Step:
+    if isinstance(step, controller.Write) and facts.status is not None:
+        return controller.Write(replace(step.status, gateways=facts.status.gateways), step.what)
+    return step
+
+
+def give_up_unforced(facts: controller.Facts) -> controller.Step:
+    step = controller.decide(facts)
+    if isinstance(step, controller.Write) and step.what is Change.GIVE_UP and step.status.drain is not None:
+        return controller.Write(replace(step.status, drain=replace(step.status.drain, forced=False)), step.what)
+    return step
+
+
+def undrain_forced(facts: controller.Facts) -> controller.Step:
+    status = facts.status
+    if status is not None and status.forced and any(r.kind is ReportKind.BUSY and r.epoch == status.epoch for r in status.gateways):
+        return controller.decide(replace(facts, status=replace(status, drain=None)))
+    return controller.decide(facts)
+
+
+def busy_drain_goes_on(facts: controller.Facts) -> controller.Step:
+    status = facts.status
+    if status is None or status.serving is not Serving.DRAINING or status.forced:
+        return controller.decide(facts)
+    others = tuple(r for r in status.gateways if r.kind is not ReportKind.BUSY)
+    said = frozenset(r.gateway for r in others if r.epoch == status.epoch)
+    step = controller.decide(replace(facts, gateways=said or facts.gateways, status=replace(status, gateways=others)))
+    return _with_reports(step, facts)
+
+
+def awake_unfenced(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, fenced=True)
+
+
+def awake_unsettled(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, backend=replace(facts.backend, settled=True)) if _woken(facts) else facts
+
+
+def awake_beside_terminating(facts: controller.Facts) -> controller.Facts:
+    if not _woken(facts):
+        return facts
+    return replace(facts, backend=replace(facts.backend, instances=facts.backend.live))
+
+
+def awake_beside_named(facts: controller.Facts) -> controller.Facts:
+    """As if a stop intent meant nothing once somebody asks."""
+    if not _woken(facts) or facts.status is None:
+        return facts
+    return replace(facts, status=replace(facts.status, stop=None))
+
+
+def awake_unready(facts: controller.Facts) -> controller.Facts:
+    if not _woken(facts):
+        return facts
+    return replace(facts, backend=replace(facts.backend, instances=tuple(replace(i, ready=True) for i in facts.backend.instances)))
+
+
+def _woken(facts: controller.Facts) -> bool:
+    status = facts.status
+    return status is not None and any(r.kind is ReportKind.BUSY and r.epoch == status.epoch for r in status.gateways)
+
+
+def without_intent(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, stops_by_intent=False)
+
+
+def without_last_look(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, looked=True)
+
+
+def drain_when_nobody_is_idle(facts: controller.Facts) -> controller.Facts:
+    status = facts.status
+    if status is None or status.serving is not Serving.AWAKE:
+        return facts
+    idle = tuple(Report(g, ReportKind.IDLE, status.epoch) for g in sorted(facts.gateways))
+    return replace(facts, status=replace(status, gateways=idle))
+
+
+ONE = Bounds(arrivals=1)
+TWO = Bounds(arrivals=2)
+WHY_LAST_LOOK = (
+    "the model's quiet moment is perfect: nothing is in flight once a drain found nothing. In the world a stalled goroutine may count its "
+    "request late; the last look makes that window smaller and is tested with the real Caddy"
+)
+WHY_READY = "a wake that is written early loses nothing: gateways probe before they steer. The clause keeps a failing start from counting as a wake"
+WHY_IDLE = "a drain of a busy app loses nothing, it only makes requests wait; idleness is a promise to the app's users, tested in test_idleness"
+
+MUTANTS = (
+    # Sleep
+    Mutant("Sleep 1", "drain when nobody is idle", Rules(decide_controller=told(drain_when_nobody_is_idle)), VERSIONED, ONE, stays=WHY_IDLE),
+    Mutant("Sleep 2", "let through after Drained without a word", Rules(decide_gateway=shown(grant_while_draining)), VERSIONED, ONE),
+    Mutant("Sleep 2", "let through to what does not answer", Rules(decide_gateway=shown(let_through_unprobed)), BY_INTENT, Bounds(arrivals=1, crashes=1)),
+    Mutant("Sleep 2", "Drained without looking at what is in flight", Rules(decide_gateway=shown(drained_unseen)), VERSIONED, ONE),
+    Mutant("Sleep 2", "Drained after Busy", Rules(decide_gateway=drained_after_busy), VERSIONED, TWO),
+    Mutant("Sleep 2", "Drained after letting a request through", Rules(decide_gateway=shown(let_through_forgotten)), VERSIONED, ONE),
+    Mutant("Sleep 2", "let through whatever the answer to Busy shows", Rules(after=allowed_by_any_answer), VERSIONED, ONE),
+    Mutant("Sleep 2", "forget Drained over a restart", Rules(after=forget_drained), VERSIONED, Bounds(arrivals=1, restarts=1)),
+    Mutant("Sleep 2", "adopt without steering to the hold", Rules(decide_gateway=adopt_as_it_steers), VERSIONED, ONE),
+    Mutant("Sleep 3", "sleep although a gateway said Busy", Rules(decide_controller=busy_drain_goes_on), VERSIONED, ONE),
+    Mutant("Sleep 3", "do without the gateways that say nothing", Rules(decide_controller=told(silent_is_idle)), VERSIONED, ONE),
+    Mutant("Sleep 4", "stop although a gateway said Busy", Rules(decide_controller=stop_despite_busy), VERSIONED, ONE),
+    Mutant("Sleep 4", "stop without a precondition", Rules(preconditions=False), VERSIONED, ONE),
+    Mutant("Sleep 4", "stop by intent without the intent", Rules(decide_controller=told(without_intent)), BY_INTENT, Bounds(arrivals=1, controller_crashes=1)),
+    Mutant("Sleep 4", "stop by intent although a gateway said Busy", Rules(decide_controller=stop_despite_busy), BY_INTENT, Bounds(arrivals=1, wakes=1)),
+    Mutant("Sleep 4", "stop by intent without a last look", Rules(decide_controller=told(without_last_look)), BY_INTENT, ONE, stays=WHY_LAST_LOOK),
+    # Forced drain
+    Mutant("Forced drain", "let through in a forced drain", Rules(decide_gateway=grant_in_forced), VERSIONED, Bounds(arrivals=1, sleeps=1)),
+    Mutant("Forced drain", "go on before the answer to Busy", Rules(decide_gateway=shown(forced_without_patience_answer)), VERSIONED, Bounds(arrivals=1, sleeps=1)),
+    Mutant("Forced drain", "Awake at the first Busy", Rules(decide_controller=undrain_forced), VERSIONED, Bounds(arrivals=1, failing_starts=1)),
+    # Wake
+    Mutant("Wake 1", "fence before Busy", Rules(decide_gateway=fence_before_report), VERSIONED, ONE),
+    Mutant("Wake 1", "start before Busy", Rules(decide_gateway=start_before_report), VERSIONED, ONE),
+    Mutant("Wake 1", "take Busy back while Asleep", Rules(decide_gateway=withdraw_busy), VERSIONED, TWO),
+    Mutant("Wake 1", "go on without the status that Busy was merged into", Rules(answers=False), BY_INTENT, Bounds(arrivals=1, scalings=1)),
+    Mutant("Wake 2", "do not fence", Rules(fences=False), VERSIONED, ONE),
+    Mutant("Wake 2", "grant unfenced", Rules(decide_gateway=shown(grant_unfenced)), VERSIONED, ONE),
+    Mutant("Wake 2", "take an earlier epoch's fence for this one's", Rules(after=fence_remembered), VERSIONED, ONE),
+    Mutant("Wake 2", "take what is to be stopped for running", Rules(decide_gateway=shown(intent_ignored)), BY_INTENT, ONE),
+    Mutant("Wake 3", "trust a look from before the fence", Rules(fresh=False), VERSIONED, TWO),
+    Mutant("Wake 4", "grant before the backend has settled", Rules(decide_gateway=shown(settled)), VERSIONED, ONE),
+    Mutant("Wake 4", "grant to an instance that terminates", Rules(decide_gateway=shown(grant_terminating)), VERSIONED, ONE),
+    Mutant("Wake 5", "Awake without a fence", Rules(decide_controller=told(awake_unfenced)), VERSIONED, Bounds(arrivals=1, wakes=1, controller_crashes=1)),
+    Mutant("Wake 5", "Awake before the backend has settled", Rules(decide_controller=told(awake_unsettled)), VERSIONED, ONE),
+    Mutant("Wake 5", "Awake beside an instance that terminates", Rules(decide_controller=told(awake_beside_terminating)), VERSIONED, TWO),
+    Mutant("Wake 5", "Awake beside an instance that is to be stopped", Rules(decide_controller=told(awake_beside_named)), BY_INTENT, Bounds(arrivals=1, controller_crashes=1)),
+    Mutant("Wake 5", "Awake before an instance is ready", Rules(decide_controller=told(awake_unready)), VERSIONED, ONE, stays=WHY_READY),
+    # A hold while Awake
+    Mutant("A hold while Awake", "leave a crashed app to itself", Rules(decide_gateway=shown(never_start_again)), BY_INTENT, Bounds(arrivals=1, crashes=1)),
+    Mutant("A hold while Awake", "leave an app to the one who scaled it to zero", Rules(decide_gateway=shown(never_start_again)), VERSIONED, Bounds(arrivals=1, scalings=1)),
+    # A start that fails
+    Mutant("A start that fails", "give up without force", Rules(decide_controller=give_up_unforced), VERSIONED, Bounds(arrivals=1, failing_starts=1)),
+)
