@@ -10,11 +10,11 @@ from wakedock_operator.api.views import (
     ConditionView,
     EventView,
     FailureView,
-    HandledView,
     InstanceView,
     ServiceDetail,
     ServiceView,
     State,
+    TokensView,
     WakeView,
 )
 from wakedock_operator.api.words import next_change, why
@@ -92,7 +92,8 @@ def see(ports: Ports, key: Key) -> ServiceView | None:
         failure=_failure(status),
         problem=entry.problem if entry is not None else None,
         conditions=_conditions(status),
-        handled=HandledView(wake=status.handled.wake, sleep=status.handled.sleep) if status is not None else HandledView(),
+        asked=TokensView(wake=entry.wishes.wake, sleep=entry.wishes.sleep) if entry is not None else TokensView(),
+        handled=TokensView(wake=status.handled.wake, sleep=status.handled.sleep) if status is not None else TokensView(),
         epoch=status.epoch if status is not None else 0,
     )
 

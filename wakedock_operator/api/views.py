@@ -83,11 +83,11 @@ class ConditionView(View):
     since: datetime | None = Field(default=None, description="When the status last changed.")
 
 
-class HandledView(View):
-    """The wishes that were acted on: the tokens that `wake` and `sleep` gave back."""
+class TokensView(View):
+    """The tokens of wishes, as `wake` and `sleep` gave them back."""
 
-    wake: str = Field(default="", description="Token of the last wish to wake that was met or given up.")
-    sleep: str = Field(default="", description="Token of the last wish to sleep that was acted on.")
+    wake: str = Field(default="", description="Of a wish to wake; handled when it was met or given up.")
+    sleep: str = Field(default="", description="Of a wish to sleep; handled when it was acted on.")
 
 
 class WakeView(View):
@@ -127,7 +127,8 @@ class ServiceView(View):
     failure: FailureView | None = Field(default=None, description="Why the last start failed.")
     problem: str | None = Field(default=None, description="Why its newest definition is not used.")
     conditions: tuple[ConditionView, ...] = Field(default=(), description="The conditions.")
-    handled: HandledView = Field(default=HandledView(), description="Wishes that were acted on.")
+    asked: TokensView = Field(default=TokensView(), description="The newest wishes. One that stands in `handled` too was acted on.")
+    handled: TokensView = Field(default=TokensView(), description="Wishes that were acted on.")
     epoch: int = Field(default=0, description="Grows with each change between awake, draining and asleep.")
 
     @property
