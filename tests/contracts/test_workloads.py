@@ -294,8 +294,3 @@ async def test_a_watch_tells_every_reader_of_each_change(stage: Stage, workloads
 async def test_an_app_that_was_not_given_a_question_does_not_veto(stage: Stage, workloads: Workloads):
     await started(stage)
     assert not (await workloads.ask_veto(HELLO)).vetoed
-
-
-async def test_satisfies_the_port(workloads: Workloads):
-    port: Workloads = workloads
-    assert port is workloads

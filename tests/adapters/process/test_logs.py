@@ -12,10 +12,9 @@ from wakedock_operator.resource import Key
 HELLO = Key("default", "hello")
 
 ON_DEMAND = """
-import os, sys
-while True:
-    for line in open(os.environ['GATE']):
-        print(line.rstrip(), flush=True)
+import os
+for line in os.fdopen(os.open(os.environ['GATE'], os.O_RDWR)):
+    print(line.rstrip(), flush=True)
 """
 
 

@@ -213,6 +213,14 @@ async def test_a_paused_app_that_no_longer_fits_is_started_anew(bench: Bench):
     assert not alive(pid_of(first))
 
 
+async def test_an_app_that_no_longer_fits_is_ended_instead_of_paused(bench: Bench):
+    first = await bench.serve(service(sleep={"mode": "Pause"}))
+    await bench.workloads.ensure(service(sleep={"mode": "Pause"}, app={"env": [{"name": "COLOUR", "value": "blue"}]}), UID)
+    await bench.stop(HELLO)
+    assert (await bench.workloads.observe(HELLO)).terminating
+    await gone(pid_of(first))
+
+
 async def test_a_paused_app_is_ended_when_it_shall_not_be_paused_any_more(bench: Bench):
     first = await bench.serve(service(sleep={"mode": "Pause"}))
     await bench.stop(HELLO)

@@ -6,6 +6,7 @@ and truncation may be lost; nothing else is.
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class LogFile:
         self._max_size = max_size
         self._kept = kept
         self._rotations = 0
+        self._moving = threading.Lock()
+        """Held while lines move from one file to another, so that no reader misses them or sees them twice."""
 
     def open(self) -> int:
         """A descriptor for a process to write to. Falls back to /dev/null, and says why in `problem`."""
@@ -53,17 +56,18 @@ class LogFile:
 
     def rotate(self) -> None:
         """Move the content to `.1`, and what was there further on. Blocks: call it in a thread. Raises OSError."""
-        for number in range(self._kept, 1, -1):
-            older = self._numbered(number - 1)
-            if older.exists():
-                older.replace(self._numbered(number))
         fresh = self.path.with_suffix(".log.new")
-        with self.path.open("r+b") as source, fresh.open("wb") as target:
+        with self._moving, self.path.open("r+b") as source, fresh.open("wb") as target:
             while chunk := source.read(_CHUNK):
                 target.write(chunk)
+            target.flush()
+            for number in range(self._kept, 1, -1):
+                older = self._numbered(number - 1)
+                if older.exists():
+                    older.replace(self._numbered(number))
+            fresh.replace(self._numbered(1))
             source.truncate(0)
-        fresh.replace(self._numbered(1))
-        self._rotations += 1
+            self._rotations += 1
 
     def tail(self, lines: int, *, since: int = 0, reach: int = TAIL) -> tuple[str, ...]:
         """The last lines of the present file after the offset `since`, oldest first, looking back over at most `reach` bytes."""
@@ -82,28 +86,39 @@ class LogFile:
 
     def last(self, lines: int) -> tuple[str, ...]:
         """The last lines over the present and the rotated files. Blocks: call it in a thread."""
-        return self._with_older(self.tail(lines, reach=self._max_size), lines)
+        with self._moving:
+            return self._with_older(self.tail(lines, reach=self._max_size), lines)
 
     async def follow(self, lines: int) -> AsyncIterator[str]:
         """The last lines, then each new one as it is completed, over rotations too. Looks five times a second while it is iterated."""
-        rotations, position = self._rotations, await asyncio.to_thread(self._complete)
-        for line in await asyncio.to_thread(lambda: self._with_older(_lines_before(self.path, position, lines), lines)):
+        first, position, rotation = await asyncio.to_thread(self._beginning, lines)
+        for line in first:
             yield line
         rest = b""
         while True:
-            place, rotated = self.path, self._rotations != rotations
-            if rotated:
-                place = self._numbered(1)
-            fresh = await asyncio.to_thread(_read, place, position)
-            position += len(fresh)
+            before = rotation
+            fresh, position, rotation = await asyncio.to_thread(self._continuation, position, rotation)
             *complete, rest = (rest + fresh).split(b"\n")
             for each in complete:
                 yield each.decode(errors="replace")
-            if rotated and not fresh:
-                # The end of the old file: what comes now stands at the beginning of the new one.
-                position, rotations = 0, self._rotations
-            elif not fresh:
+            if not fresh and rotation == before:
                 await asyncio.sleep(_FOLLOW_INTERVAL)
+
+    def _beginning(self, lines: int) -> tuple[tuple[str, ...], int, int]:
+        """The last complete lines, where they end, and in which file: the one after so many rotations."""
+        with self._moving:
+            start = max(0, self.size - TAIL)
+            content = _read(self.path, start)
+            complete = content[: content.rfind(b"\n") + 1]
+            found = complete.decode(errors="replace").splitlines()[1 if start else 0 :]
+            return self._with_older(tuple(found[-lines:]) if lines > 0 else (), lines), start + len(complete), self._rotations
+
+    def _continuation(self, position: int, rotation: int) -> tuple[bytes, int, int]:
+        """What comes after `position`; at the end of a rotated file, the beginning of the next one."""
+        with self._moving:
+            age = self._rotations - rotation
+            fresh = _read(self._numbered(age) if age else self.path, position)
+        return (b"", 0, rotation + 1) if age and not fresh else (fresh, position + len(fresh), rotation)
 
     def _with_older(self, found: tuple[str, ...], lines: int) -> tuple[str, ...]:
         for number in range(1, self._kept + 1):
@@ -113,12 +128,6 @@ class LogFile:
             found = (*older.tail(lines - len(found), reach=2 * self._max_size), *found)
         return found
 
-    def _complete(self) -> int:
-        """Where the last complete line ends."""
-        size = self.size
-        start = max(0, size - TAIL)
-        return start + _read(self.path, start)[: size - start].rfind(b"\n") + 1
-
     def remove(self) -> None:
         """Delete the files. Raises OSError."""
         self.path.unlink(missing_ok=True)
@@ -127,12 +136,6 @@ class LogFile:
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_suffix(f".log.{number}")
-
-
-def _lines_before(path: Path, position: int, lines: int) -> tuple[str, ...]:
-    start = max(0, position - TAIL)
-    found = _read(path, start)[: position - start].decode(errors="replace").splitlines()
-    return tuple(found[1 if start else 0 :][-lines:]) if lines > 0 else ()
 
 
 def _read(path: Path, position: int) -> bytes:

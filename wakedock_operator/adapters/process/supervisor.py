@@ -128,7 +128,7 @@ class Supervisor:
             raise VersionMoved(f"{self.key} was started or fenced since it was observed; read again")
         process = self.running
         if process is not None:
-            paused = self.definition is not None and self.definition.spec.sleep.mode is SleepMode.PAUSE
+            paused = self.definition is not None and self.definition.spec.sleep.mode is SleepMode.PAUSE and self._fits(process.record)
             self._change(process, State.PAUSED if paused else State.STOPPING)
             if paused:
                 self._halt(process)
@@ -148,11 +148,22 @@ class Supervisor:
         process = self.running
         if process is None or process.record.id != instance:
             return False
+        self.failure = None
         if not process.record.ready or process.record.address != address:
             process.record = replace(process.record, ready=True, address=address)
             self._note(process)
             self._site.tell(self.key)
         return True
+
+    def mark_unhealthy(self, instance: str, detail: str) -> None:
+        """The instance answered, but not as a ready one does. It may still get there, so nothing is given up for it here."""
+        process = self.running
+        if process is None or process.record.id != instance:
+            return
+        seen = Failure(f"{instance}/unhealthy", FailureReason.UNHEALTHY, f"the app is not ready: it answers {detail}", healable=True)
+        if self.failure != seen:
+            self.failure = seen
+            self._site.tell(self.key)
 
     async def settle_launch(self) -> None:
         """Return when no start is half done: what is started must be on record before WakeDock ends."""
@@ -307,10 +318,11 @@ class Supervisor:
         status = process.handle.status if process.handle is not None else ExitStatus()
         # Bounded and just written, so it comes from the page cache: the observation that shows the exit shows its cause too.
         lines = self.output.tail(FAILURE_LINES, since=process.record.log_offset, reach=FAILURE_BYTES)
-        said = "; its last output:\n" + "\n".join(lines) if lines else "; it had written nothing"
+        nothing = "it had written nothing" if self.output.problem is None else self.output.problem
+        said = "its last output:\n" + "\n".join(lines) if lines else nothing
         hint = " (an app has to stay in the foreground)" if status == ExitStatus(code=0) else ""
         ran = max(0.0, time.time() - process.record.started_at)
-        return Failure(process.record.id, FailureReason.EXITED, f"the process {status} after {ran:.1f} s{hint}{said}")
+        return Failure(process.record.id, FailureReason.EXITED, f"the process {status} after {ran:.1f} s{hint}; {said}")
 
     def _fits(self, record: InstanceRecord) -> bool:
         """Whether a process is what the definition asks for now. Without a definition nobody asks for anything else."""

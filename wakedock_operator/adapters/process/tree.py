@@ -20,7 +20,9 @@ def members(*, leader: int, start_ticks: int, mark: str) -> tuple[Stat, ...]:
     found = {
         each.pid
         for each in everything.values()
-        if (not recycled and leader in {each.pid, each.session, each.group}) or (mark and marker(each.pid) == mark)
+        if (not recycled and leader in {each.pid, each.session, each.group})
+        # Whatever is older than the first process was not started by it, and need not be opened.
+        or (each.start_ticks >= start_ticks and marker(each.pid) == mark)
     }
     found |= _descendants(found, everything.values())
     found.discard(os.getpid())

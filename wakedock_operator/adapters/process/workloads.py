@@ -126,6 +126,8 @@ class ProcessWorkloads:
         result, address = await ask_ready(service, process.record)
         if result.ready and not supervisor.mark_ready(instance, address):
             return GONE
+        if result.unhealthy:
+            supervisor.mark_unhealthy(instance, result.detail)
         return result
 
     def watch(self) -> AsyncIterator[Key]:
