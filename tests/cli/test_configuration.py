@@ -83,6 +83,10 @@ def test_a_file_may_say_nothing(text: str, tmp_path: Path):
     assert load({}, {}, config=config(tmp_path, text)) == Settings()
 
 
+def test_an_empty_variable_says_nothing():
+    assert load({}, {"WAKEDOCK_DATA": "", "WAKEDOCK_CONFIG": ""}) == Settings()
+
+
 def test_other_variables_are_none_of_our_business():
     assert load({}, {"PATH": "/bin", "XWAKEDOCK_FOO": "1"}) == Settings()
 

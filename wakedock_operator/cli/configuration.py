@@ -25,7 +25,7 @@ class _Given:
 
 
 def load(given: Mapping[str, Any], environ: Mapping[str, str], *, config: Path | None = None) -> Settings:
-    """The settings in force: `given` flags (None and empty lists mean not given) over `environ` over the file.
+    """The settings in force: `given` flags over `environ` over the file. Empty variables, None and empty lists mean not given.
 
     The file is `config`, else the one that `WAKEDOCK_CONFIG` names, else there is none.
     Raises ConfigurationMistake with a line for each mistake.
@@ -61,7 +61,7 @@ def _from_environment(environ: Mapping[str, str]) -> _Given:
         raise ConfigurationMistake(
             "\n".join(_unknown(name, "this environment variable does not exist", [*names, CONFIG]) for name in unknown)
         )
-    values = {name: environ[spelled] for spelled, name in names.items() if spelled in environ}
+    values = {name: environ[spelled] for spelled, name in names.items() if environ.get(spelled)}
     return _Given(values, {name: variable(name) for name in values})
 
 

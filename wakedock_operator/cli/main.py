@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer._completion_classes import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 from wakedock_operator import __version__
@@ -66,6 +67,9 @@ def _version(wanted: bool) -> None:
         print(f"wakedock {__version__}")
         raise typer.Exit
 
+
+# The scripts of `wakedock completion` call back; typer only listens after this, or with two more options on every help page.
+completion_init()
 
 app = typer.Typer(
     name="wakedock",
