@@ -317,7 +317,8 @@ def _given_up(facts: Facts, status: Status) -> Failure | None:
     if facts.waited > facts.timeout and not holding and facts.backend.desired > 0:
         seen = f"; last seen: {failure.message}" if failure is not None else ""
         message = f"no answer within wake.timeout ({facts.timeout:g} s){seen}"
-        return Failure(f"{status.uid}/{status.epoch}", FailureReason.NO_ANSWER, message)
+        reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
+        return Failure(f"{status.uid}/{status.epoch}", reason, message)
     return None
 
 

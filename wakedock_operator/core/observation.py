@@ -32,7 +32,8 @@ class Observation:
     """Precondition of a stop; moved by every start, stop and fence."""
     instances: tuple[Instance, ...] = ()
     failure: Failure | None = None
-    """Why the last start failed or the last instance ended by itself; None once a newer instance runs."""
+    """Why the last start failed, the last instance ended by itself or (healable) the one that runs does not get ready; None once a newer
+    instance runs, or this one is ready."""
     restarts_itself: bool = False
     """The backend starts a crashed instance again without being asked."""
     outdated: bool = False
@@ -49,7 +50,7 @@ class Observation:
         return any(i.terminating for i in self.instances)
 
     def under(self, status: Status) -> "Observation":
-        """This observation with every instance that the status wants stopped shown as terminating, although no signal may have reached it yet."""
+        """This observation with every instance that the status wants stopped shown as terminating, signalled or not."""
         if status.stop is None or not any(i.id in status.stop.instances for i in self.live):
             return self
         named = status.stop.instances

@@ -1,0 +1,114 @@
+"""A failing start ends the wait early, with its cause: what the client sees, what the status and the history say, and what is left."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.apps.faulty import SECRET
+from tests.e2e.connection import ask
+from tests.e2e.failing import behaving, condition, problem, running, unprivileged, until_nothing_runs
+from tests.e2e.installation import free_port
+from tests.e2e.standing import Plan, Standing, standing
+
+pytestmark = [pytest.mark.e2e, pytest.mark.caddy, pytest.mark.asyncio(loop_scope="module")]
+
+SOON = {"timeout": "1s"}
+NEVER = {"timeout": "1h"}
+"""A test that passes with this did not wait for the time-out."""
+
+FIXED = free_port()
+
+
+def services(plan: Plan) -> None:
+    behaving(plan, "hangs", "hangs", wake=SOON)
+    behaving(plan, "elsewhere", "elsewhere", wake=SOON)
+    behaving(plan, "ails", "ails", wake=SOON)
+    behaving(plan, "ails-fast", "ails", wake=NEVER | {"failFast": True})
+    behaving(plan, "exits", "exits", wake=NEVER)
+    behaving(plan, "late", "late")
+    behaving(plan, "crashes", "fine")
+    behaving(plan, "taken", "fine", port=FIXED, wake=NEVER)
+    plan.service("unknown-command", app={"command": ["/nowhere/to/be/found", "$(PORT)"]}, wake=NEVER)
+    plan.service("not-permitted", app=unprivileged(plan.folder), wake=NEVER)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stand() -> AsyncIterator[Standing]:
+    async with standing(services) as stand:
+        yield stand
+
+
+async def give_up(stand: Standing, name: str) -> str:
+    """Wait until the failed start is given up and nothing of it is left; returns the message of its cause."""
+    record = await until_nothing_runs(stand.installation, name)
+    assert record["drain"]["reason"] == "StartFailed"
+    assert record["failures"] == 1
+    assert all(not running(line["pid"]) for line in stand.noted(name, event="start"))
+    ready, reason, message = condition(record, "Ready")
+    assert (ready, reason, message) == ("False", "StartFailed", record["drain"]["cause"]["message"])
+    return str(message)
+
+
+@pytest.mark.parametrize("name, cause", [("hangs", "NoAnswer"), ("elsewhere", "NoAnswer"), ("ails", "Unhealthy")])
+async def test_an_app_that_does_not_get_ready_is_waited_for_until_the_time_out(stand: Standing, name: str, cause: str):
+    answer = await ask(stand.port, f"{name}.test", "/", "POST", body=b"x" * 1000)
+    assert problem(answer) == (504, "timed-out", cause)
+    await stand.installation.until(name, lambda record: record["drain"] is not None and record["drain"]["reason"] == "StartFailed")
+    refused = await ask(stand.port, f"{name}.test")
+    assert problem(refused) == (503, "start-failed", cause), "during the back-off the cause is answered at once"
+    assert "within wake.timeout (1 s)" in await give_up(stand, name)
+    assert stand.starts(name) == 1
+
+
+@pytest.mark.parametrize(
+    "name, cause, says",
+    [
+        ("exits", "Exited", "exited with code 3"),
+        ("unknown-command", "CommandNotFound", "/nowhere/to/be/found"),
+        ("not-permitted", "NotPermitted", "private/program"),
+        ("ails-fast", "Unhealthy", "HTTP 500"),
+    ],
+)
+async def test_a_start_that_is_known_to_have_failed_is_answered_at_once(stand: Standing, name: str, cause: str, says: str):
+    held = await asyncio.gather(*(ask(stand.port, f"{name}.test", "/", "POST", body=b"x" * 1000) for _ in range(3)))
+    for answer in held:
+        assert problem(answer) == (503, "start-failed", cause)
+        assert int(answer.header("retry-after") or 0) >= 1
+        assert SECRET.encode() not in answer.body
+    assert says in await give_up(stand, name)
+
+
+async def test_what_the_app_said_is_for_the_status_and_not_for_strangers(stand: Standing):
+    record = await stand.installation.until("exits", lambda record: record["serving"] == "Asleep" and record["failures"] > 0)
+    assert SECRET in condition(record, "Ready")[2]
+
+
+async def test_an_app_that_listens_late_is_waited_for(stand: Standing):
+    answer = await ask(stand.port, "late.test", "/there", "POST", body=b"x" * 5000)
+    assert (answer.status, answer.body.split()[:3]) == (200, [b"POST", b"/there", b"5000"])
+
+
+async def test_a_stranger_on_a_fixed_port_gets_nothing_of_the_app(stand: Standing):
+    with socket.create_server(("127.0.0.1", FIXED)) as stranger:
+        stranger.settimeout(0)
+        answer = await ask(stand.port, "taken.test", "/", "POST", body=b"x" * 1000)
+        assert problem(answer) == (503, "start-failed", "PortTaken")
+        with pytest.raises(BlockingIOError):
+            stranger.accept()
+    assert f"port {FIXED} is in use" in await give_up(stand, "taken")
+    assert stand.starts("taken") == 0
+
+
+async def test_a_crash_while_awake_is_held_and_started_again_once(stand: Standing):
+    before = await ask(stand.port, "crashes.test")
+    assert before.status == 200
+    cut = await ask(stand.port, "crashes.test", "/crash", "POST", body=b"x")
+    assert cut.status == 502, "the app had this request: it is not sent again"
+    after = await asyncio.gather(*(ask(stand.port, "crashes.test", "/", "POST", body=b"x" * 1000) for _ in range(20)))
+    assert [answer.status for answer in after] == [200] * 20
+    assert len({answer.body for answer in after}) == 1
+    assert stand.starts("crashes") == 2
+    assert (await stand.installation.until_serving("crashes", "Awake"))["failures"] == 0
