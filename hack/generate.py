@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hack.reference import commands, conditions, configuration, metrics, wakeservice
+from hack.reference import api, commands, conditions, configuration, exit_codes, metrics, wakeservice
 from wakedock_operator.resource.schema import json_schema, schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +21,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/conditions.md": conditions.reference,
     "docs/reference/metrics.md": metrics.reference,
     "docs/reference/commands.md": commands.reference,
+    "docs/reference/exit-codes.md": exit_codes.reference,
+    "docs/reference/api.md": api.reference,
+    "docs/reference/openapi.json": api.openapi,
 }
 
 
