@@ -5,6 +5,7 @@ What this module adds to `core.gateway` is the world: which port call a step is,
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -37,7 +38,16 @@ class Activator:
     """Keeps the services of one gateway. Shares nothing with the controller but the ports."""
 
     def __init__(
-        self, *, catalog: Catalog, board: Board, workloads: Waking, edge: Edge, journal: Journal, clock: Clock, metrics: Metrics, options: GatewayOptions
+        self,
+        *,
+        catalog: Catalog,
+        board: Board,
+        workloads: Waking,
+        edge: Edge,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        options: GatewayOptions,
     ) -> None:
         self.options = options
         self.services: dict[Key, Service] = {}
@@ -67,6 +77,13 @@ class Activator:
             tasks.create_task(self._follow_catalog())
             tasks.create_task(self._follow_board())
             tasks.create_task(self._follow_workloads())
+
+    def idle_since(self, key: Key) -> datetime | None:
+        """Since when no request came and none was in flight; None while in use, asleep, or unknown here."""
+        service = self.services.get(key)
+        if service is None or service.steering is None or service.idleness.since is None:
+            return None
+        return self.clock.now() - timedelta(seconds=self.clock.monotonic() - service.idleness.since)
 
     def wake_up(self, key: Key) -> None:
         """Something about a service changed: look at it."""
@@ -239,15 +256,8 @@ class Activator:
                     pause = self.clock.monotonic() + 1.0
             case gateway.LookInFlight():
                 pause = await self._look_in_flight(service, facts)
-            case gateway.Observe():
-                pause = await self._observe(service)
-            case gateway.Fence():
-                await self._workloads.fence(service.key)
-                service.backend = None
-            case gateway.Start():
-                await self._start(service)
-            case gateway.Probe():
-                pause = await self._probe(service, step)
+            case gateway.Observe() | gateway.Fence() | gateway.Start() | gateway.Probe():
+                pause = await self._turn_to_workload(service, step)
             case gateway.Grant():
                 pause = await self._grant(service, step)
             case gateway.Refuse():
@@ -256,6 +266,21 @@ class Activator:
                 pass
         service.memory = gateway.after(facts, step, answer=answer)
         return pause
+
+    async def _turn_to_workload(
+        self, service: Service, step: gateway.Observe | gateway.Fence | gateway.Start | gateway.Probe
+    ) -> float | None:
+        match step:
+            case gateway.Observe():
+                return await self._observe(service)
+            case gateway.Fence():
+                await self._workloads.fence(service.key)
+                service.backend = None
+                return None
+            case gateway.Start():
+                return await self._start(service)
+            case gateway.Probe():
+                return await self._probe(service, step)
 
     def _steer(self, service: Service, address: str | None) -> None:
         if address is None and service.steering is not None:
@@ -305,14 +330,17 @@ class Activator:
             return self.clock.monotonic() + 1.0
         fail_fast = service.entry is not None and service.entry.service.spec.wake.fail_fast
         service.saw_failure(service.backend.failure, self.clock.monotonic(), fail_fast=fail_fast)
+        if all(instance.id != service.answered for instance in service.backend.live):
+            service.answered = None
         return None
 
-    async def _start(self, service: Service) -> None:
+    async def _start(self, service: Service) -> float | None:
         service.ask(None, self.clock.monotonic())
         await self._workloads.start(service.key)
         service.backend = None
         if service.attempt is not None and service.attempt.started_at is None:
             service.attempt.started_at = self.clock.monotonic()
+        return None
 
     async def _probe(self, service: Service, step: gateway.Probe) -> float | None:
         now = self.clock.monotonic()
@@ -338,7 +366,7 @@ class Activator:
         return 0.1 if chosen is None else chosen.interval.total_seconds()
 
     async def _grant(self, service: Service, step: gateway.Grant) -> float | None:
-        if service.steering != step.instance.address:
+        if step.instance.address and service.steering != step.instance.address:
             service.dial_failed = False
             self._steer(service, step.instance.address)
         in_flight = await self._in_flight_now(service) if service.dial_failed or len(service.holds) > WINDOW else 0

@@ -68,7 +68,7 @@ class Dependencies:
             return False
         if wait is DependencyWait.STARTED and other.backend is not None and other.backend.desired > 0:
             return True
-        return other.steering is not None
+        return other.steering is not None or other.answered is not None
 
     @staticmethod
     def _fail(service: Service, other: Service, until: float) -> None:

@@ -1,4 +1,4 @@
-"""One drain at one gateway: when is it certain that nothing is in flight any more?
+"""One drain at one gateway: when it is certain that nothing is in flight any more.
 
 After steering to the hold: an answered look at the in-flight list (a frozen Caddy is not an idle one), then a quiet moment, then one zero.
 Dials to the hold count on the same entry, so several zeros in a row are not asked for.

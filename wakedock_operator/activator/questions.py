@@ -11,7 +11,7 @@ from wakedock_operator.resource import Key, WakeService
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One round of one request: "this app does not answer; where should the request go?" """
+    """One round of one request: this app does not answer, so where should the request go."""
 
     key: Key
     request_id: str

@@ -44,9 +44,9 @@ class RouteKeeper:
             applied = await self._edge.apply(list(routing.routes.values()), longest_wake=max(longest, SHORTEST_WAKE))
         except EdgeUnavailable as error:
             log.warning("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
-            self._metrics.applied(False)
+            self._metrics.applied(ok=False)
             return False
-        self._metrics.applied(not applied.rejected)
+        self._metrics.applied(ok=not applied.rejected)
         self.in_force.set()
         for key, reason in applied.rejected.items():
             log.warning("service cannot be routed", service=str(key), reason=reason)

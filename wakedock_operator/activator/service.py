@@ -6,7 +6,7 @@ from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.gateway import Memory
 from wakedock_operator.core.idleness import Idleness
 from wakedock_operator.core.observation import Observation
-from wakedock_operator.core.status import Asker, DrainReason, Failure, FailureReason, Status
+from wakedock_operator.core.status import Asker, DrainReason, Failure, FailureReason, Serving, Status
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.resource import Key
 
@@ -109,6 +109,8 @@ class Service:
     def adopted(self, status: Status, now: float) -> None:
         """A new epoch is acted on."""
         self.draining = None
+        if status.serving is Serving.ASLEEP:
+            self.answered = None
         drain = status.drain
         if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None and drain.cause != self.failure:
             self.failure = drain.cause

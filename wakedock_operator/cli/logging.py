@@ -23,7 +23,7 @@ def set_up_logging(*, log_format: LogFormat, level: LogLevel, stream: TextIO | N
     if as_json:
         last: list[Processor] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        last = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),

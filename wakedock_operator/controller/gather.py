@@ -56,7 +56,7 @@ class Gatherer:
         ended = entry is None or (status is not None and status.uid != entry.uid)
         if entry is None or ended:
             uid = status.uid if status is not None else ""
-            return self._ended(key, uid, status, backend, wall, memory)
+            return self._ended(uid, status, backend, memory)
         spec = entry.service.spec
         window = window_at(spec.schedule, wall)
         self._wait(status, backend, memory, now)
@@ -93,14 +93,14 @@ class Gatherer:
         except KeyError:
             return NOTHING
 
-    def _ended(self, key: Key, uid: str, status: Status | None, backend: Observation, wall: datetime, memory: Memory) -> controller.Facts:
+    def _ended(self, uid: str, status: Status | None, backend: Observation, memory: Memory) -> controller.Facts:
         return controller.Facts(
-            now=wall,
+            now=self.clock.now(),
             uid=uid,
             status=status,
             backend=backend,
             gateways=self.gateways,
-            situation=Situation(now=wall),
+            situation=Situation(now=self.clock.now()),
             defined=False,
             looked=memory.looked,
             fenced=status is not None and memory.fenced == status.epoch,

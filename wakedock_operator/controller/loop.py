@@ -19,7 +19,7 @@ from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
 from wakedock_operator.ports.journal import Event, EventKind, Journal
 from wakedock_operator.ports.workloads import VersionMoved, Workloads
-from wakedock_operator.resource import Key
+from wakedock_operator.resource import Key, OnExit
 from wakedock_operator.workqueue import WorkQueue
 
 from .gather import Gatherer
@@ -36,7 +36,16 @@ class Controller:
     """Decides for every service of the catalogue, and for those that have left it."""
 
     def __init__(
-        self, *, catalog: Catalog, board: Board, workloads: Workloads, edge: Edge, journal: Journal, clock: Clock, metrics: Metrics, gateways: frozenset[str]
+        self,
+        *,
+        catalog: Catalog,
+        board: Board,
+        workloads: Workloads,
+        edge: Edge,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        gateways: frozenset[str],
     ) -> None:
         self._catalog = catalog
         self._board = board
@@ -49,6 +58,8 @@ class Controller:
         self._lost: dict[Key, tuple[Claimed, ...]] = {}
         self._gatherer = Gatherer(board, workloads, clock, gateways)
         self._queue: WorkQueue[Key] = WorkQueue(self._work, name="controller")
+        self._worked = asyncio.Event()
+        """Set after each turn of any service."""
 
     def __repr__(self) -> str:
         return f"Controller({len(self._memories)} services)"
@@ -65,13 +76,12 @@ class Controller:
     async def sleep_for_shutdown(self) -> None:
         """Put every service to sleep whose `sleep.onExit` says so; returns when none of them runs any more."""
         self._gatherer.shutting_down = True
-        pending = {key for key, entry in self._gatherer.snapshot.entries.items() if entry.service.spec.sleep.on_exit.value == "Sleep"}
+        pending = {key for key, entry in self._gatherer.snapshot.entries.items() if entry.service.spec.sleep.on_exit is OnExit.SLEEP}
         for key in pending:
             self._queue.add(key)
-        async for _ in self._workloads_and_board():
-            still = [key for key in pending if await self._runs(key)]
-            if not still:
-                return
+        while [key for key in pending if await self._runs(key)]:
+            self._worked.clear()
+            await self._worked.wait()
 
     def edge_changed(self) -> None:
         """Routes were applied: the conditions of every service may be others now."""
@@ -101,12 +111,6 @@ class Controller:
         for other in self._gatherer.related(key):
             self._queue.add(other)
 
-    async def _workloads_and_board(self) -> AsyncIterator[None]:
-        yield None
-        changes = self._workloads.watch()
-        async for _ in changes:
-            yield None
-
     async def _runs(self, key: Key) -> bool:
         status = await self._board.read(key)
         if status is None or status.serving is not Serving.ASLEEP:
@@ -116,6 +120,12 @@ class Controller:
     # One service
 
     async def _work(self, key: Key) -> float | None:
+        try:
+            return await self._decide(key)
+        finally:
+            self._worked.set()
+
+    async def _decide(self, key: Key) -> float | None:
         entry = self._gatherer.snapshot.entries.get(key)
         if entry is None and self._gatherer.snapshot.unreadable:
             return None
@@ -252,7 +262,7 @@ class Controller:
     def _tell_crash(self, key: Key, facts: controller.Facts, memory: Memory) -> None:
         failure = facts.backend.failure
         awake = facts.status is not None and facts.status.serving is Serving.AWAKE
-        if failure is not None and awake and failure.id != memory.crash:
+        if failure is not None and not failure.healable and awake and failure.id != memory.crash:
             memory.crash = failure.id
             log.warning("app ended by itself", service=str(key), reason=str(failure.reason), message=failure.message)
             self._journal.record(Event(facts.now, key, EventKind.CRASHED, failure.reason, failure.message))

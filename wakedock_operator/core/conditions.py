@@ -81,25 +81,29 @@ def _dated(condition: Condition, before: Condition | None, now: datetime) -> Con
     return replace(condition, since=before.since if kept and before is not None else now)
 
 
-def _condition(of: ConditionType, value: bool, reason: str, message: str = "") -> Condition:  # noqa: FBT001 - a condition is a truth value
-    return Condition(of, "True" if value else "False", reason, message)
+def _true(of: ConditionType, reason: str, message: str = "") -> Condition:
+    return Condition(of, "True", reason, message)
+
+
+def _false(of: ConditionType, reason: str, message: str = "") -> Condition:
+    return Condition(of, "False", reason, message)
 
 
 def _accepted(findings: Findings) -> Condition:
     if findings.problem is None:
-        return _condition(ConditionType.ACCEPTED, True, AcceptedReason.ACCEPTED)
-    return _condition(ConditionType.ACCEPTED, False, AcceptedReason.KEPT_LAST_GOOD, findings.problem)
+        return _true(ConditionType.ACCEPTED, AcceptedReason.ACCEPTED)
+    return _false(ConditionType.ACCEPTED, AcceptedReason.KEPT_LAST_GOOD, findings.problem)
 
 
 def _routed(findings: Findings) -> Condition:
     if findings.unrouted is not None:
-        return _condition(ConditionType.ROUTED, False, RoutedReason.REJECTED, findings.unrouted)
+        return _false(ConditionType.ROUTED, RoutedReason.REJECTED, findings.unrouted)
     if findings.lost:
         taken = ", ".join(f"{claim.host}{claim.path} belongs to {claim.owner}" for claim in findings.lost)
-        return _condition(ConditionType.ROUTED, False, RoutedReason.HOST_TAKEN, f"{taken}, which was first")
+        return _false(ConditionType.ROUTED, RoutedReason.HOST_TAKEN, f"{taken}, which was first")
     if not findings.has_hosts:
-        return _condition(ConditionType.ROUTED, True, RoutedReason.NO_HOSTS, "only its dependants wake it")
-    return _condition(ConditionType.ROUTED, True, RoutedReason.ROUTED)
+        return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, "only its dependants wake it")
+    return _true(ConditionType.ROUTED, RoutedReason.ROUTED)
 
 
 def _awake(status: Status) -> Condition:
@@ -107,27 +111,28 @@ def _awake(status: Status) -> Condition:
     why = "" if drain is None else drain.reason
     match status.serving:
         case Serving.AWAKE:
-            return _condition(ConditionType.AWAKE, True, status.woken_by or "Adopted")
+            return _true(ConditionType.AWAKE, status.woken_by or "Adopted")
         case Serving.DRAINING:
-            return _condition(ConditionType.AWAKE, True, "Draining", f"goes to sleep: {why}")
+            return _true(ConditionType.AWAKE, "Draining", f"goes to sleep: {why}")
         case Serving.ASLEEP:
-            return _condition(ConditionType.AWAKE, False, why or "NeverWoken", drain.cause.message if drain is not None and drain.cause else "")
+            cause = drain.cause if drain is not None else None
+            return _false(ConditionType.AWAKE, why or "NeverWoken", "" if cause is None else cause.message)
 
 
 def _ready(status: Status, findings: Findings) -> Condition:
     drain = status.drain
     if findings.suspended:
-        return _condition(ConditionType.READY, False, ReadyReason.SUSPENDED, "spec.suspend is true: every request is answered with 503")
+        return _false(ConditionType.READY, ReadyReason.SUSPENDED, "spec.suspend is true: every request is answered with 503")
     if findings.unrouted is not None:
-        return _condition(ConditionType.READY, False, ReadyReason.NOT_ROUTED, findings.unrouted)
+        return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.unrouted)
     if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None:
-        return _condition(ConditionType.READY, False, ReadyReason.START_FAILED, drain.cause.message)
+        return _false(ConditionType.READY, ReadyReason.START_FAILED, drain.cause.message)
     if findings.crashed is not None and status.serving is Serving.AWAKE:
-        return _condition(ConditionType.READY, True, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
-    return _condition(ConditionType.READY, True, ReadyReason.SERVED)
+        return _true(ConditionType.READY, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
+    return _true(ConditionType.READY, ReadyReason.SERVED)
 
 
 def _blocked(status: Status, findings: Findings) -> Condition:
     if findings.blocked is None or status.serving is Serving.ASLEEP:
-        return _condition(ConditionType.SLEEP_BLOCKED, False, "NotBlocked")
-    return _condition(ConditionType.SLEEP_BLOCKED, True, findings.blocked.reason, findings.blocked.message)
+        return _false(ConditionType.SLEEP_BLOCKED, "NotBlocked")
+    return _true(ConditionType.SLEEP_BLOCKED, findings.blocked.reason, findings.blocked.message)

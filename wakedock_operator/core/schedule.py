@@ -27,7 +27,7 @@ class Window:
 
 
 def window_at(rules: Sequence[ScheduleRule], now: datetime) -> Window | None:
-    """The window in force at `now` (aware). Where an `Awake` and an `Asleep` window overlap, `Awake` wins; of equals the one that began last."""
+    """The window in force at `now` (aware). Where windows overlap, `Awake` beats `Asleep`; of equals the one that began last counts."""
     open_now = [window for window in _windows(rules, now, days_before=2, days_after=0) if now in window]
     return max(open_now, key=lambda window: (window.awake, window.began), default=None)
 

@@ -3,8 +3,14 @@ from pathlib import Path
 import pytest
 
 from wakedock_operator.adapters.files.check import check
+from wakedock_operator.resource import WakeService
 
 HEAD = "apiVersion: wakedock.dev/v1alpha1\nkind: WakeService\n"
+
+
+def accept_all(service: WakeService) -> str | None:
+    """A backend that can run everything."""
+    return None
 
 
 def web(name: str, spec: str) -> str:
@@ -14,7 +20,7 @@ def web(name: str, spec: str) -> str:
 def told(tmp_path: Path, **files: str) -> list[str]:
     for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text)
-    return [str(mistake).replace(f"{tmp_path}/", "") for mistake in check([tmp_path])]
+    return [str(mistake).replace(f"{tmp_path}/", "") for mistake in check([tmp_path], accept_all)]
 
 
 def test_good_definitions_have_no_mistakes(tmp_path: Path):
@@ -70,5 +76,13 @@ def test_two_services_with_one_host_and_path_are_told(tmp_path: Path):
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path):
-    (mistake,) = check([tmp_path / "nowhere"])
+    (mistake,) = check([tmp_path / "nowhere"], accept_all)
     assert str(mistake) == f"{tmp_path}/nowhere: cannot be read: No such file or directory"
+
+
+def test_a_service_that_the_backend_cannot_run_is_a_mistake_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "apiVersion: wakedock.dev/v1alpha1\nkind: WakeService\nmetadata: {name: a}\nspec:\n  replicas: 3\n  app: {command: [sleep]}\n"
+    )
+    (mistake,) = check([tmp_path], lambda service: f"replicas {service.spec.replicas} is more than a process can be")
+    assert (mistake.field, mistake.message, mistake.line) == ("spec", "replicas 3 is more than a process can be", 4)

@@ -4,7 +4,6 @@ One process owns the directory (it is locked), so a record is read from disk onc
 """
 
 import json
-import os
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +17,7 @@ _record: TypeAdapter[Status] = TypeAdapter(Status)
 
 
 class RecordBoard(FakeBoard):
-    """`Board` over `DIRECTORY/namespace.name.json`. Raises OSError from writes that the file system refuses; memory then stays as it was."""
+    """`Board` over `DIRECTORY/namespace.name.json`. A write that the file system refuses raises OSError and changes nothing."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__()
@@ -41,7 +40,7 @@ class RecordBoard(FakeBoard):
         super()._keep(key, status)
 
     def _drop(self, key: Key) -> None:
-        os.unlink(self._path(key))
+        self._path(key).unlink()
         super()._drop(key)
 
     def _path(self, key: Key) -> Path:

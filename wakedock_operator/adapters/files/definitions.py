@@ -1,7 +1,7 @@
 """One file's WakeServices: the good ones, and the mistakes in the others."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,11 @@ class Definition:
         return Mistake(dotted(place), message, suggestion, line, column, str(self.file))
 
 
-def read_definitions(file: Path, content: bytes) -> tuple[Definition, ...]:
+Accepts = Callable[[WakeService], str | None]
+"""Says why the backend cannot run a service as it is defined; None when it can."""
+
+
+def read_definitions(file: Path, content: bytes, accepts: Accepts) -> tuple[Definition, ...]:
     """Every WakeService in a file, in the order in which they stand there. Never raises."""
     try:
         text = content.decode("utf-8-sig")
@@ -49,7 +53,16 @@ def read_definitions(file: Path, content: bytes) -> tuple[Definition, ...]:
         line = content.count(b"\n", 0, error.start) + 1
         mistake = Mistake("", "this is not UTF-8 text; save the file as UTF-8", line=line, column=1, file=str(file))
         return (Definition(file, line, None, None, (mistake,)),)
-    return tuple(_definition(document, file) for document in read_documents(text.replace("\r\n", "\n"), file=str(file)))
+    documents = read_documents(text.replace("\r\n", "\n"), file=str(file))
+    return tuple(_runnable(_definition(document, file), accepts) for document in documents)
+
+
+def _runnable(definition: Definition, accepts: Accepts) -> Definition:
+    """A definition that the backend cannot honour is as good as one with a mistake."""
+    refusal = None if definition.service is None else accepts(definition.service)
+    if refusal is None:
+        return definition
+    return replace(definition, service=None, mistakes=(*definition.mistakes, definition.mistake(("spec",), refusal)))
 
 
 def _definition(document: Document, file: Path) -> Definition:
