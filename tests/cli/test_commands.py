@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pty
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,7 +52,7 @@ async def test_ls_as_json_is_what_the_api_says(run: Run, running: Path):
     assert (service["name"], service["state"]) == ("hello", "asleep")
 
 
-async def test_ls_can_be_watched(run: Run, data: Path, running: Path, world: World):
+async def test_ls_can_be_watched(data: Path, running: Path, world: World):
     watching = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "wakedock_operator.cli", "ls", "--watch", "--data", str(data), stdout=asyncio.subprocess.PIPE
     )
@@ -60,6 +62,53 @@ async def test_ls_can_be_watched(run: Run, data: Path, running: Path, world: Wor
     assert b"  awake  " in await watching.stdout.readline()
     watching.terminate()
     await watching.communicate()
+
+
+async def test_ls_can_be_watched_as_json_lines_until_a_service_is_gone(data: Path, running: Path, world: World):
+    watching = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wakedock_operator.cli", "ls", "-w", "-o", "json", "--data", str(data), stdout=asyncio.subprocess.PIPE
+    )
+    assert watching.stdout is not None
+    assert json.loads(await watching.stdout.readline())["state"] == "asleep"
+    await world.catalog.forget(HELLO, "uid-hello")
+    assert json.loads(await watching.stdout.readline()) == {"event": "gone", "namespace": "default", "name": "hello"}
+    watching.terminate()
+    await watching.communicate()
+
+
+async def test_on_a_terminal_the_watched_list_is_drawn_anew(data: Path, running: Path, world: World):
+    ours, theirs = pty.openpty()
+    watching = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wakedock_operator.cli", "ls", "-w", "--data", str(data)),
+        stdout=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "150"},
+    )
+    os.close(theirs)
+
+    async def until(text: bytes) -> None:
+        seen = b""
+        while text not in seen:
+            seen += await asyncio.to_thread(os.read, ours, 65536)
+
+    await until(b"asleep")
+    await world.show()
+    await until(b"awake")
+    await world.catalog.forget(HELLO, "uid-hello")
+    await until(b"removed")
+    watching.terminate()
+    await watching.wait()
+    os.close(ours)
+
+
+async def test_on_a_terminal_the_list_is_a_table(data: Path, running: Path):
+    ours, theirs = pty.openpty()
+    listing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wakedock_operator.cli", "ls", "--data", str(data)), stdout=theirs, env={**os.environ, "TERM": "dumb"}
+    )
+    await listing.wait()
+    os.close(theirs)
+    assert b"hello.localhost" in os.read(ours, 65536)
+    os.close(ours)
 
 
 async def test_describe_explains_an_awake_service(run: Run, running: Path, world: World):

@@ -119,5 +119,5 @@ class Client:
             raise NotRunning(f"{self._path} belongs to another user; run this as the user that runs WakeDock") from None
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise NotRunning(f"WakeDock at {self._path} does not answer: {error or type(error).__name__}") from None
+            raise NotRunning(f"WakeDock at {self._path} does not answer: {str(error) or type(error).__name__}") from None
         return connection, response
