@@ -50,6 +50,8 @@ async def test_the_question_says_everything_caddy_said():
         pytest.param("/a?token=secret", "/a", id="a query is cut off"),
         pytest.param("/" + "x" * 5000, "/" + "x" * 1023, id="a long path is cut"),
         pytest.param("/a\tb", "/ab", id="a control character is dropped"),
+        pytest.param("%2Fa%0Ab", "/ab", id="an escaped control character is dropped"),
+        pytest.param("%2Fa+b%2Fc", "/a%20b/c", id="what Caddy escapes like a form's value reads like a URL"),
         pytest.param("/a\u202eb", "/ab", id="a mark that turns the direction of text is dropped"),
         pytest.param("/\N{BLACK HEART SUIT}", "/\N{BLACK HEART SUIT}", id="other characters stay"),
     ],

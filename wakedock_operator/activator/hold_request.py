@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from wakedock_operator.activator.questions import Question
@@ -49,7 +50,7 @@ def read_hold(headers: Mapping[str, str], clock: Clock) -> HoldRequest:
             at=clock.now() - timedelta(seconds=age),
             method=_text(headers, "X-Wakedock-Method", MAX_METHOD),
             host=_text(headers, "X-Wakedock-Host", MAX_HOST),
-            path=_text(headers, "X-Wakedock-Path", MAX_PATH).partition("?")[0],
+            path=_path(headers),
             user_agent=_text(headers, "User-Agent", MAX_USER_AGENT),
             client=_text(headers, "X-Wakedock-Client", MAX_CLIENT),
         ),
@@ -87,6 +88,16 @@ def _age(headers: Mapping[str, str]) -> float:
     return min(milliseconds / 1000, MAX_AGE)
 
 
+def _path(headers: Mapping[str, str]) -> str:
+    """The path for people to read. Caddy escapes it like a form's value: slashes too, and spaces as `+`."""
+    path = unquote_plus(headers.get("X-Wakedock-Path", "")[: 4 * MAX_PATH]).partition("?")[0]
+    return _printable(path.replace(" ", "%20"), MAX_PATH)
+
+
 def _text(headers: Mapping[str, str], name: str, limit: int) -> str:
     """Printable text only: no control characters, no direction marks, no lone surrogates (bytes that were no UTF-8)."""
-    return "".join(filter(str.isprintable, headers.get(name, "")[: 4 * limit]))[:limit]
+    return _printable(headers.get(name, "")[: 4 * limit], limit)
+
+
+def _printable(text: str, limit: int) -> str:
+    return "".join(filter(str.isprintable, text))[:limit]
