@@ -53,7 +53,7 @@ class Plan:
 
 
 @asynccontextmanager
-async def standing(fill: Callable[[Plan], None], *options: str) -> AsyncIterator[Standing]:
+async def standing(fill: Callable[[Plan], object], *options: str) -> AsyncIterator[Standing]:
     """An installation with the services that `fill` puts into the plan, started, and nothing of it left at the end."""
     tmpfs = Path("/dev/shm")
     runtime = Path(tempfile.mkdtemp(prefix="wd", dir=tmpfs if tmpfs.is_dir() else None))

@@ -37,7 +37,9 @@ class Wake(Section):
         default=1000, description="How many requests may wait for this app at once. One more is refused with 503 right away."
     )
     readiness: Readiness | None = Field(
-        default=None, description="When the app may get requests. By default: as soon as it answers `GET /` with any HTTP status below 500."
+        default=None,
+        description="When the app may get requests. By default: as soon as it answers `GET /` with any HTTP status below 500. "
+        "A gRPC server that resets a GET is asked with the health check of gRPC instead, which it need not have.",
     )
     fail_fast: StrictBool = Field(
         default=False,

@@ -13,8 +13,12 @@ from wakedock_operator.resource import Protocol, format_duration
 USER_AGENT = "wakedock-probe"
 
 
+class StreamReset(NoAnswer):
+    """An app that speaks HTTP/2 does not want this request, as gRPC servers do not want a GET."""
+
+
 async def status_of(target: Target, path: str, timeout: timedelta) -> int:  # noqa: ASYNC109 - a part of the definition
-    """The status of `GET path`. Certificates are not checked. Raises NoAnswer, after `timeout` at the latest."""
+    """The status of `GET path`. Certificates are not checked. Raises NoAnswer (of it StreamReset), after `timeout` at the latest."""
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             if target.protocol == Protocol.H2C:
@@ -50,5 +54,10 @@ async def _over_h2c(target: Target, path: str) -> int:
             client.stream("GET", f"http://{target.address}{path}", headers=headers, follow_redirects=False) as response,
         ):
             return int(response.status_code)
+    except httpx.RemoteProtocolError as error:
+        # The library gives the frame itself as the reason of what it raised first.
+        if any(hasattr(reason, "error_code") for reason in getattr(error.__cause__, "args", ())):
+            raise StreamReset("the request was reset") from None
+        raise NoAnswer(f"no HTTP/2 answer: {error}") from None
     except (httpx.HTTPError, OSError) as error:
         raise NoAnswer(f"no HTTP/2 answer: {error or type(error).__name__}") from None

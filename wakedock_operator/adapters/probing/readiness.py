@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wakedock_operator.adapters.probing import command, http, tcp
+from wakedock_operator.adapters.probing import command, grpc_health, http, tcp
 from wakedock_operator.adapters.probing.answer import NoAnswer, Target
 from wakedock_operator.ports.workloads import ProbeResult, VetoResult
 from wakedock_operator.resource import CommandReadiness, HttpReadiness, HttpVeto, TcpReadiness, WakeService
@@ -30,11 +30,14 @@ def target_of(service: WakeService, address: str) -> Target:
 
 
 async def ask_ready(how: HttpReadiness | TcpReadiness | CommandReadiness, target: Target, inside: Inside | None = None) -> ProbeResult:
-    """Ask once. `inside` is needed for a command."""
+    """Ask once. `inside` is needed for a command. An app that resets a GET over HTTP/2 gets the health check of gRPC instead."""
     try:
         match how:
             case HttpReadiness():
-                status = await http.status_of(target, how.path, how.timeout)
+                try:
+                    status = await http.status_of(target, how.path, how.timeout)
+                except http.StreamReset:
+                    return await grpc_health.ask(target, how.timeout)
                 accepted = how.accepts(status)
                 return ProbeResult(ready=accepted, detail=f"HTTP {status}", unhealthy=not accepted)
             case TcpReadiness():
