@@ -92,10 +92,11 @@ async def stage(request: pytest.FixtureRequest, runtime_dir: Path, tmp_path: Pat
     stage = Stage(workloads)
     yield stage
     for key in sorted(workloads.keys()):
-        observation = await workloads.observe(key)
-        if observation.desired:
-            await workloads.stop(key, observation.version)
-        await stage.until_gone(key)
+        await workloads.remove(key, UID)
+    if workloads.keys():
+        async for _ in workloads.watch():
+            if not workloads.keys():
+                break
     await workloads.close()
 
 
@@ -289,6 +290,15 @@ async def test_a_watch_tells_every_reader_of_each_change(stage: Stage, workloads
     await stage.until_live(HELLO)
     for watch in watches:
         assert await anext(watch) == HELLO
+
+
+async def test_ensuring_an_unchanged_definition_wakes_nobody(stage: Stage, workloads: Workloads):
+    await workloads.ensure(stage.app(), UID)
+    watch = workloads.watch()
+    assert await anext(watch) == HELLO
+    await workloads.ensure(stage.app(), UID)
+    await workloads.ensure(service("other"), UID)
+    assert await anext(watch) == Key("default", "other")
 
 
 async def test_an_app_that_was_not_given_a_question_does_not_veto(stage: Stage, workloads: Workloads):

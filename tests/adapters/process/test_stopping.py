@@ -1,12 +1,15 @@
 import asyncio
 import os
 import signal
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.adapters.process.apps import PYTHON, SERVE, service
 from tests.adapters.process.bench import UID, Bench, alive, gone, pid_of
+from wakedock_operator.adapters.process import launch, starting
 from wakedock_operator.adapters.process.record import InstanceRecord, State
 from wakedock_operator.ports.workloads import VersionMoved
 from wakedock_operator.resource import Key
@@ -143,6 +146,30 @@ async def test_a_stop_during_a_start_ends_what_was_started(bench: Bench):
         await bench.stop(HELLO)
     await bench.until(HELLO, lambda seen: seen.settled and not seen.instances)
     assert (await bench.workloads.observe(HELLO)).failure is None
+
+
+async def test_a_stop_while_the_process_is_being_made_ends_it_as_soon_as_it_is_there(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    forked, go_on = threading.Event(), threading.Event()
+    pids = []
+
+    def slow(*arguments: Any, **named: Any) -> launch.Launched:
+        launched = launch.launch(*arguments, **named)
+        pids.append(launched.handle.pid)
+        forked.set()
+        go_on.wait()
+        return launched
+
+    monkeypatch.setattr(starting, "launch", slow)
+    await bench.workloads.ensure(service(), UID)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bench.workloads.start(HELLO))
+        await asyncio.to_thread(forked.wait)
+        await bench.stop(HELLO)
+        seen = await bench.workloads.observe(HELLO)
+        assert (seen.desired, seen.settled, seen.instances) == (0, False, ())
+        go_on.set()
+    await bench.until(HELLO, lambda seen: seen.settled and not seen.instances)
+    assert not alive(pids[0])
 
 
 async def test_a_stop_and_another_start_during_a_start_end_with_one_new_process(bench: Bench):

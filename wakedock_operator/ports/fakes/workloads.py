@@ -109,12 +109,13 @@ class FakeWorkloads:
 
     async def ensure(self, service: WakeService, uid: str) -> None:
         """See Workloads."""
-        workload = self._workloads.setdefault(service.key, _Workload(uid=uid, definition=service))
-        if (workload.uid, workload.definition) != (uid, service):
-            if workload.started_from is None:
-                # An adopted instance was started from what is now declared again.
-                workload.started_from = service
-            workload.uid, workload.definition = uid, service
+        workload = self._workloads.setdefault(service.key, _Workload(uid=uid, definition=None))
+        if (workload.uid, workload.definition) == (uid, service):
+            return
+        if workload.started_from is None:
+            # An adopted instance was started from what is now declared again.
+            workload.started_from = service
+        workload.uid, workload.definition = uid, service
         self._changes.announce(service.key)
 
     async def remove(self, key: Key, uid: str) -> None:
