@@ -69,9 +69,13 @@ class Activator:
     def __repr__(self) -> str:
         return f"Activator({self.options.name}, {len(self.services)} services, {self.held} held)"
 
+    def take_over(self) -> None:
+        """Know the services, so that a question about them can be answered. The edge must have been started."""
+        self._take(self._catalog.current())
+
     async def run(self) -> None:
         """Keep the services until cancelled."""
-        self._take(self._catalog.current())
+        self.take_over()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._queue.run())
             tasks.create_task(self._follow_catalog())

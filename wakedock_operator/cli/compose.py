@@ -142,13 +142,15 @@ async def serving(parts: Parts) -> AsyncIterator[Running]:
     At the end Caddy is left running, unless `shut_down` was called. Raises WakeDockError when the start is impossible.
     """
     async with AsyncExitStack() as closing:
+        await _start_caddy(parts.edge)
+        closing.push_async_callback(parts.edge.release)
+        # An adopted Caddy asks at once, and asks again until it is heard: nobody answers before the services are known.
+        parts.activator.take_over()
+        keeping = asyncio.create_task(_keep(parts), name="keep")
+        closing.push_async_callback(_cancel, keeping)
         app = build_app(Desk(parts.activator, parts.journal), parts.clock)
         runner = await serve(app, parts.directories.runtime / "activator.sock")
         closing.push_async_callback(runner.cleanup)
-        await _start_caddy(parts.edge)
-        closing.push_async_callback(parts.edge.release)
-        keeping = asyncio.create_task(_keep(parts), name="keep")
-        closing.push_async_callback(_cancel, keeping)
         await _serve_api(parts, keeping, closing)
         yield Running(parts, keeping, app)
 
