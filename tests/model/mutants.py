@@ -1,4 +1,4 @@
-"""One mutant per clause of the protocol: the rules with that clause taken out, and the bound within which a request is then lost or stuck."""
+"""One mutant per clause of the protocol: the rules without it, and the bound within which a request is then lost or stuck."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,6 +23,8 @@ class Mutant:
     bounds: Bounds
     stays: str = ""
     """Why no run within any bound shows it; empty for one that must be caught."""
+    large: bool = False
+    """It takes a minute to show."""
 
 
 # What a mutated rule is shown, or does instead.
@@ -60,7 +62,9 @@ def fence_before_report(facts: gateway.Facts) -> gateway.Step:
 
 def start_before_report(facts: gateway.Facts) -> gateway.Step:
     if in_stage(facts, Serving.ASLEEP) and facts.asked and facts.status.report_of(facts.gateway) is None:
-        step = gateway.decide(replace(facts, status=facts.status.with_report(Report(facts.gateway, ReportKind.BUSY, facts.status.epoch, holding=True))))
+        step = gateway.decide(
+            replace(facts, status=facts.status.with_report(Report(facts.gateway, ReportKind.BUSY, facts.status.epoch, holding=True)))
+        )
         return gateway.decide(facts) if isinstance(step, gateway.Grant) else step
     return gateway.decide(facts)
 
@@ -166,7 +170,11 @@ def without_busy(facts: controller.Facts) -> controller.Facts:
 
 def stop_despite_busy(facts: controller.Facts) -> controller.Step:
     step = controller.decide(without_busy(facts))
-    return _with_reports(step, facts) if isinstance(step, controller.Stop | controller.LastLook) or _names_instances(step) else controller.decide(facts)
+    return (
+        _with_reports(step, facts)
+        if isinstance(step, controller.Stop | controller.LastLook) or _names_instances(step)
+        else controller.decide(facts)
+    )
 
 
 def _names_instances(step: controller.Step) -> bool:
@@ -257,17 +265,29 @@ WHY_LAST_LOOK = (
     "the model's quiet moment is perfect: nothing is in flight once a drain found nothing. In the world a stalled goroutine may count its "
     "request late; the last look makes that window smaller and is tested with the real Caddy"
 )
-WHY_READY = "a wake that is written early loses nothing: gateways probe before they steer. The clause keeps a failing start from counting as a wake"
-WHY_IDLE = "a drain of a busy app loses nothing, it only makes requests wait; idleness is a promise to the app's users, tested in test_idleness"
+WHY_READY = (
+    "a wake that is written early loses nothing: gateways probe before they steer. The clause keeps a failing start from counting as a wake"
+)
+WHY_IDLE = (
+    "a drain of a busy app loses nothing, it only makes requests wait; idleness is a promise to the app's users, tested in test_idleness"
+)
 
 MUTANTS = (
     # Sleep
-    Mutant("Sleep 1", "drain when nobody is idle", Rules(decide_controller=told(drain_when_nobody_is_idle)), VERSIONED, ONE, stays=WHY_IDLE),
+    Mutant(
+        "Sleep 1", "drain when nobody is idle", Rules(decide_controller=told(drain_when_nobody_is_idle)), VERSIONED, ONE, stays=WHY_IDLE
+    ),
     Mutant("Sleep 2", "let through after Drained without a word", Rules(decide_gateway=shown(grant_while_draining)), VERSIONED, ONE),
-    Mutant("Sleep 2", "let through to what does not answer", Rules(decide_gateway=shown(let_through_unprobed)), BY_INTENT, Bounds(arrivals=1, crashes=1)),
+    Mutant(
+        "Sleep 2",
+        "let through to what does not answer",
+        Rules(decide_gateway=shown(let_through_unprobed)),
+        BY_INTENT,
+        Bounds(arrivals=1, crashes=1),
+    ),
     Mutant("Sleep 2", "Drained without looking at what is in flight", Rules(decide_gateway=shown(drained_unseen)), VERSIONED, ONE),
     Mutant("Sleep 2", "Drained after Busy", Rules(decide_gateway=drained_after_busy), VERSIONED, TWO),
-    Mutant("Sleep 2", "Drained after letting a request through", Rules(decide_gateway=shown(let_through_forgotten)), VERSIONED, ONE),
+    Mutant("Sleep 2", "Drained after letting a request through", Rules(decide_gateway=shown(let_through_forgotten)), VERSIONED, TWO),
     Mutant("Sleep 2", "let through whatever the answer to Busy shows", Rules(after=allowed_by_any_answer), VERSIONED, ONE),
     Mutant("Sleep 2", "forget Drained over a restart", Rules(after=forget_drained), VERSIONED, Bounds(arrivals=1, restarts=1)),
     Mutant("Sleep 2", "adopt without steering to the hold", Rules(decide_gateway=adopt_as_it_steers), VERSIONED, ONE),
@@ -275,13 +295,40 @@ MUTANTS = (
     Mutant("Sleep 3", "do without the gateways that say nothing", Rules(decide_controller=told(silent_is_idle)), VERSIONED, ONE),
     Mutant("Sleep 4", "stop although a gateway said Busy", Rules(decide_controller=stop_despite_busy), VERSIONED, ONE),
     Mutant("Sleep 4", "stop without a precondition", Rules(preconditions=False), VERSIONED, ONE),
-    Mutant("Sleep 4", "stop by intent without the intent", Rules(decide_controller=told(without_intent)), BY_INTENT, Bounds(arrivals=1, controller_crashes=1)),
-    Mutant("Sleep 4", "stop by intent although a gateway said Busy", Rules(decide_controller=stop_despite_busy), BY_INTENT, Bounds(arrivals=1, wakes=1)),
-    Mutant("Sleep 4", "stop by intent without a last look", Rules(decide_controller=told(without_last_look)), BY_INTENT, ONE, stays=WHY_LAST_LOOK),
+    Mutant(
+        "Sleep 4",
+        "stop by intent without the intent",
+        Rules(decide_controller=told(without_intent)),
+        BY_INTENT,
+        Bounds(arrivals=1, controller_crashes=1),
+    ),
+    Mutant(
+        "Sleep 4",
+        "stop by intent although a gateway said Busy",
+        Rules(decide_controller=stop_despite_busy),
+        BY_INTENT,
+        Bounds(arrivals=1, wakes=1),
+    ),
+    Mutant(
+        "Sleep 4",
+        "stop by intent without a last look",
+        Rules(decide_controller=told(without_last_look)),
+        BY_INTENT,
+        ONE,
+        stays=WHY_LAST_LOOK,
+    ),
     # Forced drain
     Mutant("Forced drain", "let through in a forced drain", Rules(decide_gateway=grant_in_forced), VERSIONED, Bounds(arrivals=1, sleeps=1)),
-    Mutant("Forced drain", "go on before the answer to Busy", Rules(decide_gateway=shown(forced_without_patience_answer)), VERSIONED, Bounds(arrivals=1, sleeps=1)),
-    Mutant("Forced drain", "Awake at the first Busy", Rules(decide_controller=undrain_forced), VERSIONED, Bounds(arrivals=1, failing_starts=1)),
+    Mutant(
+        "Forced drain",
+        "go on before the answer to Busy",
+        Rules(decide_gateway=shown(forced_without_patience_answer)),
+        VERSIONED,
+        Bounds(arrivals=1, sleeps=1),
+    ),
+    Mutant(
+        "Forced drain", "Awake at the first Busy", Rules(decide_controller=undrain_forced), VERSIONED, Bounds(arrivals=1, failing_starts=1)
+    ),
     # Wake
     Mutant("Wake 1", "fence before Busy", Rules(decide_gateway=fence_before_report), VERSIONED, ONE),
     Mutant("Wake 1", "start before Busy", Rules(decide_gateway=start_before_report), VERSIONED, ONE),
@@ -294,14 +341,45 @@ MUTANTS = (
     Mutant("Wake 3", "trust a look from before the fence", Rules(fresh=False), VERSIONED, TWO),
     Mutant("Wake 4", "grant before the backend has settled", Rules(decide_gateway=shown(settled)), VERSIONED, ONE),
     Mutant("Wake 4", "grant to an instance that terminates", Rules(decide_gateway=shown(grant_terminating)), VERSIONED, ONE),
-    Mutant("Wake 5", "Awake without a fence", Rules(decide_controller=told(awake_unfenced)), VERSIONED, Bounds(arrivals=1, wakes=1, controller_crashes=1)),
+    Mutant(
+        "Wake 5",
+        "Awake without a fence",
+        Rules(decide_controller=told(awake_unfenced)),
+        VERSIONED,
+        Bounds(arrivals=1, wakes=1, controller_crashes=1),
+    ),
     Mutant("Wake 5", "Awake before the backend has settled", Rules(decide_controller=told(awake_unsettled)), VERSIONED, ONE),
     Mutant("Wake 5", "Awake beside an instance that terminates", Rules(decide_controller=told(awake_beside_terminating)), VERSIONED, TWO),
-    Mutant("Wake 5", "Awake beside an instance that is to be stopped", Rules(decide_controller=told(awake_beside_named)), BY_INTENT, Bounds(arrivals=1, controller_crashes=1)),
+    Mutant(
+        "Wake 5",
+        "Awake beside an instance that is to be stopped",
+        Rules(decide_controller=told(awake_beside_named)),
+        BY_INTENT,
+        Bounds(arrivals=1, controller_crashes=1),
+    ),
     Mutant("Wake 5", "Awake before an instance is ready", Rules(decide_controller=told(awake_unready)), VERSIONED, ONE, stays=WHY_READY),
     # A hold while Awake
-    Mutant("A hold while Awake", "leave a crashed app to itself", Rules(decide_gateway=shown(never_start_again)), BY_INTENT, Bounds(arrivals=1, crashes=1)),
-    Mutant("A hold while Awake", "leave an app to the one who scaled it to zero", Rules(decide_gateway=shown(never_start_again)), VERSIONED, Bounds(arrivals=1, scalings=1)),
+    Mutant(
+        "A hold while Awake",
+        "leave a crashed app to itself",
+        Rules(decide_gateway=shown(never_start_again)),
+        BY_INTENT,
+        Bounds(arrivals=1, crashes=1),
+    ),
+    Mutant(
+        "A hold while Awake",
+        "leave an app to the one who scaled it to zero",
+        Rules(decide_gateway=shown(never_start_again)),
+        VERSIONED,
+        Bounds(arrivals=1, scalings=1),
+        large=True,
+    ),
     # A start that fails
-    Mutant("A start that fails", "give up without force", Rules(decide_controller=give_up_unforced), VERSIONED, Bounds(arrivals=1, failing_starts=1)),
+    Mutant(
+        "A start that fails",
+        "give up without force",
+        Rules(decide_controller=give_up_unforced),
+        VERSIONED,
+        Bounds(arrivals=1, failing_starts=1),
+    ),
 )

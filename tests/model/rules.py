@@ -23,7 +23,6 @@ from tests.model.states import (
     Board,
     Controller,
     Gateway,
-    Instances,
     Look,
 )
 from wakedock_operator.core import controller, gateway
@@ -245,6 +244,3 @@ def _stage(status: Status) -> int:
     if status.serving is Serving.DRAINING:
         return FORCED if status.forced else DRAINING
     return AWAKE if status.serving is Serving.AWAKE else ASLEEP
-
-
-__all__ = ["Decision", "Effect", "Halves", "Instances", "Rules", "observation"]

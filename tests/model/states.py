@@ -2,8 +2,8 @@
 
 Nothing in a state counts up. Epochs and versions are only ever compared for equality by the rules, so a state keeps the outcome of the
 comparison instead: a gateway's view is of the present epoch or of a former one, an observation's version is still the workload's or has
-moved. An instance's number is used again once nobody refers to it any more. So a run may go through any number of sleeps and wakes and still
-has finitely many states; only what the environment does is bounded.
+moved. An instance's number is used again once nobody refers to it any more. So a run may go through any number of sleeps and wakes and
+still has finitely many states; only what the environment does is bounded.
 """
 
 from typing import NamedTuple

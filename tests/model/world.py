@@ -1,7 +1,7 @@
 """The environment of the rules: what each step does to the world, and what the world does on its own, in any order.
 
-Each successor of a state is one call of a port, one event at a gateway, or one step of the backend. Everybody may stall for ever between two
-of them, so every delay of a network, a watch, a process or a machine is among the runs.
+Each successor of a state is one call of a port, one event at a gateway, or one step of the backend. Everybody may stall for ever between
+two of them, so every delay of a network, a watch, a process or a machine is among the runs.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from tests.model.rules import Decision, Effect, Halves, Rules
 from tests.model.states import (
     APP,
-    ASLEEP,
     AWAKE,
-    BUSY_HOLDING,
-    DRAINING,
-    FORCED,
     FOUND,
     HOLD,
     NOT_LOOKED,
@@ -68,8 +64,8 @@ class World:
         self.halves = Halves(rules, kind.restarts_itself, kind.stops_by_intent, give_up=bounds.failing_starts > 0)
 
     def beginning(self) -> State:
-        """Awake, with one instance that both gateways steer to."""
-        gateway = Gateway(AWAKE, steering=1 if self.kind.stops_by_intent else APP)
+        """Awake, with one instance that answered both gateways, and that both steer to."""
+        gateway = Gateway(AWAKE, steering=1 if self.kind.stops_by_intent else APP, answered=1)
         return State(Board(AWAKE), Backend(1, 1, ((1, False, True),)), (gateway, gateway), Controller(), self.bounds)
 
     def successors(self, s: State) -> Iterator[tuple[Label, State]]:
@@ -123,13 +119,7 @@ class World:
 
     def _carry_out(self, s: State, n: int, effect: Effect) -> State:
         g, backend = s.gateways[n], s.backend
-        memory = {
-            "fenced": effect.fenced,
-            "drained": effect.drained,
-            "allowed": effect.allowed,
-            "let_through": effect.let_through,
-        }
-        g = g._replace(**memory)
+        g = g._replace(fenced=effect.fenced, drained=effect.drained, allowed=effect.allowed, let_through=effect.let_through)
         match effect.kind:
             case "Steer":
                 return put(s, n, g._replace(steering=effect.argument, drain=NOT_LOOKED))
@@ -172,8 +162,17 @@ class World:
     def _sees(self, board: Board, g: Gateway) -> Gateway:
         if g.current:
             return g._replace(stop=board.stop)
-        memory = {"fenced": False, "drained": False, "allowed": False, "let_through": False}
-        return g._replace(stage=board.stage, stop=board.stop, current=True, adopted=False, said=NOTHING, **memory)
+        return g._replace(
+            stage=board.stage,
+            stop=board.stop,
+            current=True,
+            adopted=False,
+            said=NOTHING,
+            fenced=False,
+            drained=False,
+            allowed=False,
+            let_through=False,
+        )
 
     def _restarted(self, board: Board, g: Gateway) -> Gateway:
         """Its memory is gone; what it reported, where it steers, what is in flight and what Caddy holds stayed."""
@@ -322,7 +321,10 @@ class World:
     def _people(self, s: State) -> Iterator[tuple[Label, State]]:
         board, left, b = s.board, s.left, s.backend
         if left.sleeps and not board.sleep_wish:
-            yield ("somebody", "asks for sleep"), s._replace(board=board._replace(sleep_wish=True), left=left._replace(sleeps=left.sleeps - 1))
+            yield (
+                ("somebody", "asks for sleep"),
+                s._replace(board=board._replace(sleep_wish=True), left=left._replace(sleeps=left.sleeps - 1)),
+            )
         if left.wakes and not board.wake_wish:
             yield ("somebody", "asks to wake"), s._replace(board=board._replace(wake_wish=True), left=left._replace(wakes=left.wakes - 1))
         if left.suspensions:
@@ -334,7 +336,10 @@ class World:
                 vanished = s
                 for i in running(b):
                     vanished = self._crashed(vanished, i)
-                yield ("somebody", "scales to zero"), self._moved(vanished, vanished.backend._replace(desired=0, acted=0))._replace(left=fewer)
+                yield (
+                    ("somebody", "scales to zero"),
+                    self._moved(vanished, vanished.backend._replace(desired=0, acted=0))._replace(left=fewer),
+                )
             else:
                 yield ("somebody", "scales up"), self._started(s)._replace(left=fewer)
 
@@ -389,6 +394,3 @@ def described(decision: Decision) -> tuple[str, ...]:
     stage = ("Awake", "Draining", "Draining (forced)", "Asleep")[decision.board.stage]
     named = f", stop {decision.board.stop}" if decision.board.stop else ""
     return (f"{stage}{named}",)
-
-
-__all__ = ["ASLEEP", "BUSY_HOLDING", "BY_INTENT", "DRAINING", "FORCED", "LEAVES", "VERSIONED", "Kind", "Lost", "World"]

@@ -1,0 +1,36 @@
+"""How far the model is explored: what the environment may do in each search. Sleeps that idleness brings and wakes are never bounded."""
+
+from tests.model.states import Bounds
+
+SMALL = (
+    Bounds(arrivals=1, restarts=1),
+    Bounds(arrivals=1, controller_crashes=1),
+    Bounds(arrivals=1, sleeps=1),
+    Bounds(arrivals=1, wakes=1),
+)
+"""Each takes seconds."""
+
+LARGE = (
+    Bounds(arrivals=3),
+    Bounds(arrivals=2, restarts=1),
+    Bounds(arrivals=2, controller_crashes=1),
+    Bounds(arrivals=2, sleeps=1),
+    Bounds(arrivals=2, crashes=1),
+    Bounds(arrivals=1, visits=1, wakes=1),
+    Bounds(arrivals=1, restarts=1, sleeps=1),
+    Bounds(arrivals=1, sleeps=1, wakes=1),
+    Bounds(arrivals=1, sleeps=1, controller_crashes=1),
+    Bounds(arrivals=1, wakes=1, controller_crashes=1),
+    Bounds(arrivals=1, failing_starts=2),
+    Bounds(arrivals=1, failing_starts=1, controller_crashes=1),
+    Bounds(arrivals=1, failing_starts=1, restarts=1),
+    Bounds(arrivals=1, scalings=1, controller_crashes=1),
+    Bounds(arrivals=1, scalings=2),
+    Bounds(arrivals=1, suspensions=2),
+)
+"""Each takes minutes and up to a few gigabytes."""
+
+
+def described(bounds: Bounds) -> str:
+    """`1 arrivals, 1 restarts`: what is not zero."""
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in bounds._asdict().items() if count)
