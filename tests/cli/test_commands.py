@@ -144,10 +144,11 @@ async def test_describe_explains_an_awake_service(run: Run, running: Path, world
 async def test_describe_shows_why_a_start_failed(run: Run, running: Path, world: World):
     await world.workloads.ensure(world.catalog.entries[HELLO].service, "uid-hello")
     world.workloads.write(HELLO, "KeyError: 'DATABASE_URL'")
-    await world.show(serving=Serving.ASLEEP, drain=failed())
+    cause = replace(FAILURE, message=f"{FAILURE.message}; its last output:\nKeyError: 'DATABASE_URL'")
+    await world.show(serving=Serving.ASLEEP, drain=failed(cause))
     text = (await run("describe", "hello")).stdout
     assert "hello is failed" in text
-    assert f"failure     Exited: {FAILURE.message}" in text
+    assert f"failure     Exited: {FAILURE.message}; its last output: KeyError: 'DATABASE_URL'\n" in text
     assert "    KeyError: 'DATABASE_URL'" in text
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from textwrap import shorten
 
 from wakedock_operator.api.views import ChangeView, State
 from wakedock_operator.core.schedule import next_edge, window_at
@@ -73,7 +74,7 @@ def _why_waking(status: Status) -> tuple[str, str]:
 
 def _why_asleep(drain: Drain, service: WakeService | None) -> tuple[str, str]:
     if drain.reason is DrainReason.START_FAILED and drain.cause is not None:
-        return drain.cause.reason, drain.cause.message
+        return drain.cause.reason, shorten(drain.cause.message, 200, placeholder=" …")
     if drain.reason is DrainReason.IDLE:
         timeout = f" for {format_duration(service.spec.idle_timeout)}" if service is not None else ""
         return drain.reason, f"no request came{timeout}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from enum import StrEnum
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,11 @@ class Format(StrEnum):
 
 
 Output = Annotated[Format, typer.Option("-o", "--output", help="`table`, `wide` (more columns) or `json`.")]
+
+
+def one_line(text: str) -> str:
+    """For a line or a cell: a failure's message may end in lines of its log."""
+    return shorten(text, 200, placeholder=" …")
 
 
 def print_json(value: Any) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from wakedock_operator.cli.client import Client
 from wakedock_operator.cli.instance import short_name
+from wakedock_operator.cli.output import one_line
 from wakedock_operator.errors import Refused, StartFailed, TimedOut, WakeDockError
 from wakedock_operator.resource import parse_duration
 
@@ -47,7 +48,9 @@ def woken(view: View) -> Verdict:
     if state == "awake":
         return Met(f"{name} is awake")
     if view["failure"] is not None:
-        return StartFailed(f"{name} did not start: {view['failure']['message']} ({view['failure']['reason']}); see: wakedock logs {name}")
+        return StartFailed(
+            f"{name} did not start: {one_line(view['failure']['message'])} ({view['failure']['reason']}); see: wakedock logs {name}"
+        )
     if state == "waking":
         return Waiting(_going_on(view))
     return Refused(f"{name} goes to sleep again: {view['explanation']}")

@@ -50,6 +50,15 @@ def test_a_wake_is_counted_by_outcome_and_cause_and_timed_by_phase():
     assert sums == {"started": 1.0, "answering": 2.0, "granted": 0.5, "total": 3.5}
 
 
+def test_a_phase_is_timed_only_where_the_one_before_is_known():
+    metrics = Metrics()
+    metrics.woke(HELLO, WakeReason.COMMAND, {"answering": 1.0, "granted": 1.5})
+    counts = {
+        phase: value(metrics, "wakedock_wake_duration_seconds_sum", phase=phase) for phase in ("started", "answering", "granted", "total")
+    }
+    assert counts == {"started": None, "answering": None, "granted": 0.5, "total": 1.5}
+
+
 def test_a_wake_whose_phases_are_unknown_is_counted_without_a_duration():
     metrics = Metrics()
     metrics.woke(HELLO, WakeReason.ADOPTED, {})

@@ -76,11 +76,12 @@ class Metrics:
         return f"<Metrics held={self.registry.get_sample_value('wakedock_held')}>"
 
     def woke(self, key: Key, cause: WakeReason, phases: Mapping[str, float]) -> None:
-        """A wake succeeded. `phases` are seconds since it was asked for; those of `PHASES` that are missing are left out."""
+        """A wake succeeded. `phases` are seconds since it was asked for; a phase is timed where it and the one before are known."""
         self._wakes.labels(key.namespace, key.name, "awake", cause.value).inc()
-        seen = [(phase, phases[phase]) for phase in PHASES if phase in phases]
-        for (_, earlier), (phase, moment) in pairwise(seen):
-            self._wake_duration.labels(phase).observe(max(0.0, moment - earlier))
+        moments = {"asked": 0.0, **phases}
+        for before, phase in pairwise(PHASES):
+            if before in moments and phase in moments:
+                self._wake_duration.labels(phase).observe(max(0.0, moments[phase] - moments[before]))
         if "granted" in phases:
             self._wake_duration.labels("total").observe(phases["granted"])
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from wakedock_operator.cli.instance import Data, Service, connect, service_path, short_name
-from wakedock_operator.cli.output import Format, print_json
+from wakedock_operator.cli.output import Format, one_line, print_json
 from wakedock_operator.cli.times import age, clock, moment, span
 
 _PHASES = ("asked", "started", "answering", "granted")
@@ -46,7 +46,7 @@ def explain(detail: Mapping[str, Any], now: datetime | None = None) -> Iterator[
     if detail["conditions"]:
         yield "  conditions:"
         for condition in detail["conditions"]:
-            message = f": {condition['message']}" if condition["message"] else ""
+            message = f": {one_line(condition['message'])}" if condition["message"] else ""
             yield f"    {condition['type']:<13} {condition['status']:<6} {condition['reason']}{message}"
 
 
@@ -60,7 +60,7 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
     if detail["blocked"] is not None:
         yield "sleep", f"blocked: {detail['blocked']['message']} ({detail['blocked']['reason']})"
     if detail["failure"] is not None:
-        yield "failure", f"{detail['failure']['reason']}: {detail['failure']['message']}"
+        yield "failure", f"{detail['failure']['reason']}: {one_line(detail['failure']['message'])}"
     if detail["problem"] is not None:
         yield "definition", f"the newest one is not used: {detail['problem']}"
     if detail["pin"] is not None:
@@ -84,8 +84,9 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
 
 def _wake(wake: Mapping[str, Any], now: datetime) -> str:
     phases = wake["phases"]
-    seen = [(phase, phases[phase]) for phase in _PHASES if phase in phases]
-    parts = ", ".join(f"{phase} {span(later - earlier)}" for (_, earlier), (phase, later) in pairwise(seen))
+    moments = {"asked": 0.0, **phases}
+    stages = [(phase, moments[phase] - moments[before]) for before, phase in pairwise(_PHASES) if before in moments and phase in moments]
+    parts = ", ".join(f"{phase} {span(took)}" for phase, took in stages)
     total = span(phases["granted"]) if "granted" in phases else "unknown"
     asker = wake["asker"]
     by = f"{asker['method']} {asker['host']}{asker['path']} from {asker['client']}" if asker is not None else wake["cause"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from wakedock_operator.cli.instance import Data, complete_service, connect, service_path
-from wakedock_operator.cli.output import Format, Output, print_json, print_table
+from wakedock_operator.cli.output import Format, Output, one_line, print_json, print_table
 from wakedock_operator.cli.times import clock, span
 from wakedock_operator.ports.journal import EventKind
 
@@ -35,11 +35,11 @@ def command(
 def row(event: Mapping[str, Any], *, wide: bool) -> tuple[str, ...]:
     """The cells of one event."""
     asker, took = event["asker"], event["phases"].get("granted")
-    details = event["message"]
+    details = one_line(event["message"])
     if asker is not None:
         details = f"{asker['method']} {asker['host']}{asker['path']} from {asker['client'] or 'unknown'}"
         if wide:
-            details += f" ({asker['userAgent'] or 'no user agent'})" + (f" {event['message']}" if event["message"] else "")
+            details += f" ({asker['userAgent'] or 'no user agent'})" + (f" {one_line(event['message'])}" if event["message"] else "")
     return (
         clock(event["at"]),
         event["service"],
