@@ -25,6 +25,7 @@ PLACEHOLDER = re.compile(
     r"|http\.request\.(?:uuid|method|host|hostport|proto|duration_ms|uri|uri\.path_escaped)"
     r"|http\.request\.header\.(?:Accept|Accept-Language|User-Agent|Sec-Fetch-Mode|Sec-Fetch-Dest|Last-Event-ID)"
     r"|http\.request\.remote"
+    r"|wakedock_owner"
     r"|http\.error\.(?:message|status_code)"
     r"|http\.vars\.(?:client_ip|wakedock_service|wakedock_dormant_status|wakedock_dormant_body)"
     r")\}"

@@ -17,6 +17,7 @@ Claims = tuple[tuple[str, Key], ...]
 
 SERVICES = "services"
 RESERVED = "reserved"
+_OWNER = "wakedock_owner"
 
 
 def named_routes(options: CaddyOptions, routes: Sequence[Route]) -> Json:
@@ -83,10 +84,24 @@ def _by_path(claims: Iterable[tuple[str, list[Json]]]) -> tuple[Json, ...]:
 
 
 def _reserved(by_claims: Mapping[Claims, tuple[str, ...]]) -> Json:
-    """Each host's pages speak for its service with the shortest path; which others share the host, the activator knows."""
-    sites = []
-    for claims, hosts in by_claims.items():
-        _, key = claims[-1]
-        pages = [{"handler": "vars", SERVICE: key.file_name}, {"handler": "invoke", "name": PAGE}]
-        sites.append(Site(hosts, ({"handle": pages},)))
-    return {"handler": "subroute", "routes": host_tree(sites)}
+    """Each host's pages speak for its service with the shortest path; which others share the host, the activator knows.
+
+    A list that Caddy goes through one by one, since pages are asked for seldom: a second host tree would cost 100 MB at 10,000 services.
+    """
+    services = [(host, claims[-1][1].file_name) for claims, hosts in by_claims.items() for host in hosts]
+    exact = [{"input": host, "outputs": [name]} for host, name in services if not host.startswith("*")]
+    wildcard = [{"input_regexp": _wildcard_pattern(host), "outputs": [name]} for host, name in services if host.startswith("*")]
+    lookup = {
+        "handler": "map",
+        "source": "{http.request.host}",
+        "destinations": [f"{{{_OWNER}}}"],
+        "mappings": [*exact, *wildcard],
+        "defaults": [""],
+    }
+    unknown = {"match": [{"expression": f"{{{_OWNER}}} == ''"}], **not_found()}
+    page = {"handle": [{"handler": "vars", SERVICE: f"{{{_OWNER}}}"}, {"handler": "invoke", "name": PAGE}]}
+    return {"handler": "subroute", "routes": [{"handle": [lookup]}, unknown, page]}
+
+
+def _wildcard_pattern(host: str) -> str:
+    return "^[^.]+" + host.removeprefix("*").replace(".", r"\.") + "$"
