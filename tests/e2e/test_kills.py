@@ -1,4 +1,4 @@
-"""Any process may be killed at any moment: what is held is answered, what is awake serves on, and the next start takes over what is there."""
+"""Any process may be killed at any moment: what is held is answered, what is awake serves on, the next start takes over what is there."""
 
 import asyncio
 import os

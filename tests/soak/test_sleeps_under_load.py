@@ -4,8 +4,6 @@ import asyncio
 import json
 import random
 import statistics
-import sys
-from collections import Counter
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -14,15 +12,9 @@ import pytest
 
 from tests.e2e.installation import Installation, installed
 from tests.soak.generator import Load
+from tests.soak.ledgers import serve, verdict
 
 pytestmark = [pytest.mark.soak, pytest.mark.caddy]
-
-LEDGER = Path(__file__).parents[1] / "e2e" / "apps" / "ledger.py"
-
-
-def serve(installation: Installation, name: str, book: Path, *, stop_signal: str, idle: str) -> None:
-    app = {"command": [sys.executable, "-I", "-S", str(LEDGER), "$(PORT)", str(book)], "stopSignal": stop_signal}
-    installation.define(name, hosts=[f"{name}.localhost"], app=app, idleTimeout=idle)
 
 
 async def force_sleeps(installation: Installation, load: Load, cycles: int, seed: int) -> None:
@@ -52,16 +44,9 @@ def drains(told: list[tuple[datetime, str]]) -> list[float]:
     ]
 
 
-def verdict(load: Load, book: Path) -> tuple[list[str], dict[str, int]]:
-    """What was lost and what was served twice."""
-    served = Counter(line.split()[1] for line in book.read_text().splitlines())
-    unknown = [name for name in load.ids if name not in served and not any(loss.startswith(f"{name}:") for loss in load.lost)]
-    return load.lost + unknown, {name: count for name, count in served.items() if count > 1}
-
-
 @pytest.mark.timeout(1800)
 async def test_nothing_is_lost_and_nothing_is_served_twice(tmp_path: Path, runtime_dir: Path, large: bool):
-    seed, cycles = random.SystemRandom().randrange(10**6) if large else 20, 300 if large else 12
+    seed, cycles = random.SystemRandom().randrange(10**6) if large else 20, 300 if large else 8
     print(f"\nseed {seed}, {cycles} forced sleeps of each app")
     books = {name: tmp_path / f"{name}.book" for name in ("terminated", "killed", "idle")}
     async with installed(tmp_path, runtime_dir) as installation:
