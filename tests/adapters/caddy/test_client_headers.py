@@ -1,8 +1,12 @@
 """What a client may not say about itself."""
 
+from dataclasses import replace
+
+import aiohttp
 import pytest
 
 from tests.adapters.caddy.gateway import route
+from wakedock_operator.adapters.caddy.edge import CaddyEdge
 from wakedock_operator.resource import Key
 
 pytestmark = pytest.mark.caddy
@@ -78,3 +82,23 @@ async def test_the_hold_names_the_client_behind_a_trusted_proxy(gateway, client)
     assert question.headers["X-Wakedock-Client"] == "192.0.2.7"
     assert question.headers["X-Wakedock-Service"] == "default.web"
     assert not {name.lower() for name in question.headers} & (set(FORGED) - {"x-wakedock-service"})
+
+
+@pytest.mark.parametrize("trusted", [(), ("unix",)])
+async def test_a_peer_on_a_unix_socket_is_believed_only_when_told_so(options, app, trusted):
+    path = options.runtime / "front.sock"
+    edge = CaddyEdge(replace(options, listen=(f"unix/{path}",), trusted_proxies=trusted))
+    await edge.start()
+    try:
+        await edge.apply([route("web", "a.test")], longest_wake=60)
+        edge.steer(Key("default", "web"), app.address)
+        headers = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Real-IP": "192.0.2.7"}
+        client = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path)))
+        async with client, client.get("http://a.test/", headers=headers) as answer:
+            assert answer.status == 200
+            seen = {name.lower(): value for name, value in (await answer.json())["headers"].items()}
+    finally:
+        await edge.stop()
+    assert seen.get("x-real-ip") == ("192.0.2.7" if trusted else None)
+    assert seen.get("x-forwarded-for", "").startswith("192.0.2.7") is bool(trusted)
+    assert (seen.get("x-forwarded-proto") == "https") is bool(trusted)

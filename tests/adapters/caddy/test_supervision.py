@@ -77,6 +77,21 @@ async def test_the_next_wakedock_adopts_caddy_without_a_load_and_connections_sta
     await until(lambda: gateway.edge.restarts == 1)
 
 
+async def test_a_configuration_that_was_loaded_but_not_kept_is_kept_by_the_next_apply(gateway, client, app):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    await gateway.edge.release()
+    gateway.options.configuration.unlink()
+    gateway.edge = CaddyEdge(gateway.options)
+    await gateway.edge.start()
+    await gateway.routed(route("web", "a.test"))
+    assert gateway.edge.loads == 0
+    os.kill(gateway.edge.pid, signal.SIGKILL)
+    await until(lambda: gateway.edge.restarts == 1)
+    async with client.get(gateway.url, headers={"Host": "a.test"}) as answer:
+        assert answer.status == 200
+
+
 async def test_an_adopted_caddy_without_a_pid_file_is_found_by_its_socket(gateway):
     pid = gateway.edge.pid
     await gateway.edge.release()

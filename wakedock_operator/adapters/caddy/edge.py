@@ -37,6 +37,7 @@ class CaddyEdge:
         self._applying = asyncio.Lock()
         self._not_before = 0.0
         self._isolated: tuple[str, str, dict[Key, str]] | None = None
+        self._kept: str | None = None
         self._rejected: Mapping[Key, str] = {}
         self._stopped = False
 
@@ -127,7 +128,7 @@ class CaddyEdge:
         loaded = asked
         if running != asked:
             try:
-                await self._load(content)
+                await self._load(content, asked)
             except CaddyRefused as refusal:
                 isolated = await find_unfit(self._supervisor, self._options, routes, longest_wake)
                 if not isolated:
@@ -135,7 +136,10 @@ class CaddyEdge:
                 log.warning("caddy refused routes", services=[str(key) for key in isolated], error=str(refusal))
                 content, loaded = await self._sealed([route for route in routes if route.key not in isolated], longest_wake)
                 if running != loaded:
-                    await self._load(content)
+                    await self._load(content, loaded)
+        if self._kept != loaded:
+            async with self._supervisor.changing:
+                await self._keep(content, loaded)
         self._isolated = (asked, loaded, isolated)
         return isolated
 
@@ -146,7 +150,7 @@ class CaddyEdge:
         for route in routes:
             self._files.complete(route.key)
 
-    async def _load(self, content: bytes) -> None:
+    async def _load(self, content: bytes, revision: str) -> None:
         await asyncio.sleep(self._not_before - time.monotonic())
         async with self._supervisor.changing:
             started = time.monotonic()
@@ -160,7 +164,12 @@ class CaddyEdge:
                 ended = time.monotonic()
                 self._not_before = ended + SPACING * (ended - started)
             self.loads += 1
-            try:
-                await asyncio.to_thread(replace_file, self._options.configuration, content)
-            except OSError as error:
-                raise EdgeUnavailable(f"the configuration in force cannot be kept for a restart of Caddy: {error}") from error
+            await self._keep(content, revision)
+
+    async def _keep(self, content: bytes, revision: str) -> None:
+        """Write what is in force into the file that a restart of Caddy begins with."""
+        try:
+            await asyncio.to_thread(replace_file, self._options.configuration, content)
+        except OSError as error:
+            raise EdgeUnavailable(f"the configuration in force cannot be kept for a restart of Caddy: {error}") from error
+        self._kept = revision

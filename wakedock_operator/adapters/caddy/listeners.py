@@ -43,13 +43,14 @@ def _answers(path: str) -> bool:
 def _check_port(address: str) -> None:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host or not host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    if not port.isdecimal():
+        return
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host or not host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, int(port)))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise ListenerTaken(f"somebody already listens on {address}: stop it, or choose another --listen") from error
-            if error.errno == errno.EADDRNOTAVAIL:
-                raise ListenerTaken(f"{address} is no address of this machine: choose another --listen") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ListenerTaken(f"somebody already listens on {address}: stop it, or choose another --listen") from error
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ListenerTaken(f"{address} is no address of this machine: choose another --listen") from error

@@ -132,6 +132,9 @@ class Supervisor:
                 return
             except TimeoutError:
                 await asyncio.to_thread(bound_output, self._options.log)
+            except OSError as error:
+                log.warning("caddy cannot be watched; it is looked at again", pid=process.pid, error=str(error))
+                await asyncio.sleep(1)
 
     async def _spawn(self) -> None:
         """Start with the configuration in the file, and wait until it answers. Raises CaddyError, OSError."""
