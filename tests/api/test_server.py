@@ -360,6 +360,7 @@ async def test_on_loopback_only_its_own_names_are_answered(local: Client, host: 
         ({"Sec-Fetch-Site": "same-site"}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
     ],
 )
 async def test_a_page_of_another_site_cannot_steer(local: Client, headers: dict[str, str], status: int):

@@ -60,7 +60,7 @@ def _refuse_other_origins(request: web.Request) -> None:
     """A page of another site can send a browser here, with POST too; it cannot hide where it comes from."""
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
-    if site not in {"none", "same-origin"} or (origin is not None and urlsplit(origin).netloc != request.headers.get("Host")):
+    if site not in {"none", "same-origin"} or (origin is not None and origin.partition("://")[2] != request.headers.get("Host")):
         raise Problem(FOREIGN, "A page of another site may not steer WakeDock.")
 
 

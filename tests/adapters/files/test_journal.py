@@ -1,9 +1,11 @@
 """The journal's database: bounds, restarts, and disks that do not take it."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +66,23 @@ async def test_a_damaged_database_is_set_aside(tmp_path: Path):
     assert len(await journal.events()) == 1
     assert (tmp_path / "journal.sqlite.damaged").exists()
     await journal.close()
+
+
+async def test_rows_that_this_version_cannot_read_are_passed_over(tmp_path: Path):
+    path = tmp_path / "journal.sqlite"
+    first = FileJournal(path)
+    first.record(wake(1))
+    await first.close()
+    with closing(sqlite3.connect(path)) as database, database:
+        columns = "at, service, kind, reason, message, asker, phases"
+        for changed in ("'x' AS at", "'a/b/c' AS service", "'Sang' AS kind", "'[1]' AS asker", "'{' AS phases"):
+            name = changed.rpartition(" ")[2]
+            values = columns.replace(name, changed)
+            database.execute(f"INSERT INTO events ({columns}) SELECT {values} FROM events WHERE id = 1")
+    second = FileJournal(path)
+    assert [e.reason for e in await second.events()] == ["1"]
+    assert await second.typical_wake(HELLO) == 1.0
+    await second.close()
 
 
 async def test_a_database_that_cannot_be_opened_drops_counts_and_says_so(tmp_path: Path):

@@ -211,10 +211,18 @@ def _read(database: sqlite3.Connection, query: _Query) -> Sequence[Event]:
         statement += " WHERE " + " AND ".join(conditions)
     statement += " ORDER BY id DESC LIMIT :limit"
     with closing(database.execute(statement, {**wanted, "limit": query.limit})) as rows:
-        return tuple(_event(row) for row in rows)
+        return tuple(event for row in rows if (event := _event(row)) is not None)
 
 
-def _event(row: tuple[Any, ...]) -> Event:
+def _event(row: tuple[Any, ...]) -> Event | None:
+    """The event of a row; None for one that this version cannot read (written by a newer one, or damaged)."""
+    try:
+        return _event_of(*row)
+    except (TypeError, ValueError, LookupError):
+        return None
+
+
+def _event_of(*row: Any) -> Event:
     at, service, kind, reason, message, asker, phases = row
     asked_by = None
     if asker is not None:
