@@ -72,6 +72,8 @@ def is_local(host: str) -> bool:
         ip = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
     return ip.is_loopback or ip.is_unspecified
 
 
