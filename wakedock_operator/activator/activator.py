@@ -1,37 +1,29 @@
-"""A gateway's keeping of its services: gather the facts, ask the rules, carry out one step, again, until there is nothing to do.
-
-What this module adds to `core.gateway` is the world: which port call a step is, how fast probes follow each other, and when to look again.
-"""
+"""A gateway's keeping of its services: gather the facts, ask the rules, have one step carried out, again, until there is nothing to do."""
 
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import gateway
-from wakedock_operator.core.idleness import Idleness, adopted
-from wakedock_operator.core.observation import NOTHING
-from wakedock_operator.core.status import Report, ReportKind, Serving, Status, WakeReason
+from wakedock_operator.core.idleness import Idleness
+from wakedock_operator.core.status import Serving, Status
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.changes import Changes
 from wakedock_operator.ports.clock import Clock
-from wakedock_operator.ports.edge import Edge, EdgeUnavailable, InFlight
-from wakedock_operator.ports.journal import Event, EventKind, Journal
+from wakedock_operator.ports.edge import Edge
+from wakedock_operator.ports.journal import Journal
 from wakedock_operator.ports.workloads import Waking
 from wakedock_operator.resource import Key
 from wakedock_operator.workqueue import WorkQueue
 
+from .activity import Activity
 from .dependencies import Dependencies
-from .draining import RETRY, Draining
-from .holds import PACE, WINDOW
 from .options import GatewayOptions
 from .phases import phase_of
 from .service import Service
-
-log = structlog.get_logger(__name__)
+from .steps import Steps
 
 
 class Activator:
@@ -61,10 +53,20 @@ class Activator:
         self._board = board
         self._workloads = workloads
         self._edge = edge
-        self._journal = journal
         self._queue: WorkQueue[Key] = WorkQueue(self._work, name="gateway")
         self._dependencies = Dependencies(self.services, board, self._queue)
-        self._snapshot: tuple[float, InFlight] | None = None
+        self._activity = Activity(edge, clock)
+        self._steps = Steps(
+            name=options.name,
+            board=board,
+            workloads=workloads,
+            edge=edge,
+            journal=journal,
+            clock=clock,
+            metrics=metrics,
+            activity=self._activity,
+            dependencies=self._dependencies,
+        )
 
     def __repr__(self) -> str:
         return f"Activator({self.options.name}, {len(self.services)} services, {self.held} held)"
@@ -150,7 +152,7 @@ class Activator:
             if facts is None:
                 return self._next_look(service, status)
             step = gateway.decide(facts)
-            pause = await self._carry_out(service, facts, step)
+            pause = await self._steps.carry_out(service, facts, step)
             self._show(service, facts.status)
             if isinstance(step, gateway.Rest):
                 if not facts.held and not facts.wanted:
@@ -175,7 +177,7 @@ class Activator:
             if refusal is not None:
                 service.holds.refuse(refusal)
             return None
-        await self._look(service, status)
+        await self._activity.look(service, status)
         now = self.clock.monotonic()
         asked = refusal is None and (bool(service.holds) or service.wanted(now))
         dependencies_ready = await self._dependencies.ready(service, asked=asked, now=now)
@@ -211,202 +213,6 @@ class Activator:
         if status is not None and status.serving is Serving.AWAKE:
             later.append(max(now, service.idleness.next_look()))
         return min(later, default=None)
-
-    # Activity
-
-    async def _look(self, service: Service, status: Status) -> None:
-        """Look for activity when it is time to: a touch of the steering file, else something in flight."""
-        now = self.clock.monotonic()
-        idleness = service.idleness
-        if status.serving is not Serving.AWAKE or service.memory.epoch != status.epoch or now < idleness.next_look():
-            return
-        touched = self._edge.touched(service.key)
-        if touched:
-            service.last_request = now
-        active = touched or await self._in_flight_since(service, idleness.looked)
-        service.idleness = idleness.after_look(self.clock.monotonic(), active=active)
-
-    async def _in_flight_since(self, service: Service, looked: float | None) -> bool:
-        """Whether something is in flight, by a list that is newer than `looked`. An edge that does not answer counts as busy."""
-        if self._snapshot is None or looked is None or self._snapshot[0] <= looked:
-            asked_at = self.clock.monotonic()
-            try:
-                self._snapshot = (asked_at, await self._edge.in_flight())
-            except EdgeUnavailable:
-                return True
-        return self._counts(service, self._snapshot[1])
-
-    def _counts(self, service: Service, look: InFlight) -> bool:
-        """Whether what is in flight counts: connections older than `sleep.maxConnectionAge` do not, once no new request comes."""
-        if look.of(service.key) == 0:
-            return False
-        longest = service.entry.service.spec.sleep.max_connection_age if service.entry is not None else None
-        return longest is None or self.clock.monotonic() - service.last_request < longest.total_seconds()
-
-    # Steps
-
-    async def _carry_out(self, service: Service, facts: gateway.Facts, step: gateway.Step) -> float | None:
-        """Carry one step out; returns until when to pause before the next one, None to go on at once."""
-        pause: float | None = None
-        answer: Status | None = None
-        match step:
-            case gateway.Steer():
-                self._steer(service, step.address)
-            case gateway.Adopt():
-                self._adopt(service, facts.status)
-            case gateway.Say():
-                answer = await self._say(service, facts.status, step)
-                if answer is None or (seen := self._board.view(service.key)) is None or seen.version < answer.version:
-                    pause = self.clock.monotonic() + 1.0
-            case gateway.LookInFlight():
-                pause = await self._look_in_flight(service, facts)
-            case gateway.Observe() | gateway.Fence() | gateway.Start() | gateway.Probe():
-                pause = await self._turn_to_workload(service, step)
-            case gateway.Grant():
-                pause = await self._grant(service, step)
-            case gateway.Refuse():
-                self._refuse(service)
-            case gateway.Rest():
-                pass
-        service.memory = gateway.after(facts, step, answer=answer)
-        return pause
-
-    async def _turn_to_workload(
-        self, service: Service, step: gateway.Observe | gateway.Fence | gateway.Start | gateway.Probe
-    ) -> float | None:
-        match step:
-            case gateway.Observe():
-                return await self._observe(service)
-            case gateway.Fence():
-                await self._workloads.fence(service.key)
-                service.backend = None
-                return None
-            case gateway.Start():
-                return await self._start(service)
-            case gateway.Probe():
-                return await self._probe(service, step)
-
-    def _steer(self, service: Service, address: str | None) -> None:
-        if address is None and service.steering is not None:
-            service.touched = self._edge.touched(service.key)
-        self._edge.steer(service.key, address)
-        service.steering = address
-        self.metrics.steered()
-
-    def _adopt(self, service: Service, status: Status) -> None:
-        now = self.clock.monotonic()
-        restarted = service.memory.epoch == -1
-        timeout = service.idleness.timeout
-        service.adopted(status, now)
-        if status.serving is Serving.AWAKE:
-            service.touched = False
-            service.last_request = now
-            touched = self._edge.last_touch(service.key)
-            if restarted and touched is not None:
-                service.idleness = adopted(timeout, now=now, quiet_for=self.clock.now().timestamp() - touched)
-            else:
-                service.idleness = Idleness(timeout, looked=now)
-
-    async def _say(self, service: Service, status: Status, step: gateway.Say) -> Status | None:
-        asker = service.attempt.asker if service.attempt is not None and step.kind is ReportKind.BUSY else None
-        report = Report(self.options.name, step.kind, status.epoch, step.holding, asker)
-        return await self._board.report(service.key, status.uid, report)
-
-    async def _look_in_flight(self, service: Service, facts: gateway.Facts) -> float | None:
-        now = self.clock.monotonic()
-        draining = service.draining
-        if draining is None or draining.epoch != facts.status.epoch:
-            draining = service.draining = Draining(facts.status.epoch)
-        if now < draining.next_look:
-            return draining.next_look
-        try:
-            look = await self._edge.in_flight()
-        except EdgeUnavailable:
-            return self.clock.monotonic() + RETRY
-        draining.after_look(in_flight=self._counts(service, look), took=look.took, asked_at=now, now=self.clock.monotonic())
-        return None if draining.quiet or draining.in_flight else draining.next_look
-
-    async def _observe(self, service: Service) -> float | None:
-        try:
-            service.backend = await self._workloads.observe(service.key)
-        except KeyError:
-            service.backend = NOTHING
-            return self.clock.monotonic() + 1.0
-        fail_fast = service.entry is not None and service.entry.service.spec.wake.fail_fast
-        service.saw_failure(service.backend.failure, self.clock.monotonic(), fail_fast=fail_fast)
-        if all(instance.id != service.answered for instance in service.backend.live):
-            service.answered = None
-        return None
-
-    async def _start(self, service: Service) -> float | None:
-        service.ask(None, self.clock.monotonic())
-        await self._workloads.start(service.key)
-        service.backend = None
-        if service.attempt is not None and service.attempt.started_at is None:
-            service.attempt.started_at = self.clock.monotonic()
-        return None
-
-    async def _probe(self, service: Service, step: gateway.Probe) -> float | None:
-        now = self.clock.monotonic()
-        if now < service.next_probe:
-            return service.next_probe
-        result = await self._workloads.probe(service.key, step.instance.id)
-        now = self.clock.monotonic()
-        attempt = service.attempt
-        if attempt is not None:
-            attempt.detail, attempt.unhealthy = result.detail, result.unhealthy
-        if not result.ready:
-            service.next_probe = now + self._probe_interval(service)
-            return service.next_probe
-        service.answered = step.instance.id
-        if attempt is not None and attempt.answering_at is None:
-            attempt.answering_at = now
-        return None
-
-    @staticmethod
-    def _probe_interval(service: Service) -> float:
-        readiness = service.entry.service.spec.wake.readiness if service.entry is not None else None
-        chosen = None if readiness is None else readiness.http or readiness.tcp or readiness.command
-        return 0.1 if chosen is None else chosen.interval.total_seconds()
-
-    async def _grant(self, service: Service, step: gateway.Grant) -> float | None:
-        if step.instance.address and service.steering != step.instance.address:
-            service.dial_failed = False
-            self._steer(service, step.instance.address)
-        in_flight = await self._in_flight_now(service) if service.dial_failed or len(service.holds) > WINDOW else 0
-        now = self.clock.monotonic()
-        if service.dial_failed:
-            service.dial_failed = False
-            if in_flight == 0:
-                service.doubt()
-                return now + PACE
-        due = service.holds.release(now, in_flight=in_flight)
-        if service.attempt is not None:
-            self._woke(service, service.attempt.phases(now))
-        self._dependencies.served(service)
-        service.granted()
-        return due
-
-    async def _in_flight_now(self, service: Service) -> int:
-        try:
-            return (await self._edge.in_flight()).of(service.key)
-        except EdgeUnavailable:
-            return 0
-
-    def _woke(self, service: Service, phases: dict[str, float]) -> None:
-        attempt = service.attempt
-        if attempt is None or attempt.started_at is None:
-            return
-        self.metrics.woke(service.key, WakeReason.REQUEST if attempt.asker else WakeReason.DEPENDANT, phases)
-        reason = WakeReason.REQUEST if attempt.asker is not None else WakeReason.DEPENDANT
-        self._journal.record(Event(self.clock.now(), service.key, EventKind.WOKE, reason, asker=attempt.asker, phases=phases))
-
-    def _refuse(self, service: Service) -> None:
-        refusal = service.refusal(self.clock.monotonic())
-        if refusal is not None:
-            for _ in range(service.holds.refuse(refusal)):
-                self.metrics.rejected(refusal.reason)
-        service.attempt = None
 
     def _show(self, service: Service, status: Status) -> None:
         phase = phase_of(service, status, self.clock.monotonic())

@@ -1,7 +1,8 @@
 """A dependant that wakes makes its gateway wake what it depends on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from wakedock_operator.core.dependencies import dependants
 from wakedock_operator.core.status import Failure, FailureReason, Serving
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Snapshot
@@ -18,15 +19,11 @@ class Dependencies:
         self._services = services
         self._board = board
         self._queue = queue
-        self._dependants: dict[Key, tuple[Key, ...]] = {}
+        self._dependants: Mapping[Key, tuple[Key, ...]] = {}
 
     def take(self, snapshot: Snapshot) -> None:
         """Read the dependencies anew."""
-        dependants: dict[Key, list[Key]] = {}
-        for entry in snapshot.entries.values():
-            for dependency in entry.service.spec.depends_on:
-                dependants.setdefault(Key(entry.key.namespace, dependency.name), []).append(entry.key)
-        self._dependants = {key: tuple(keys) for key, keys in dependants.items()}
+        self._dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
 
     def changed(self, key: Key) -> None:
         """Something about `key` changed: what waits for it looks again."""

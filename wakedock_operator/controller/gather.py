@@ -1,10 +1,11 @@
 """All the reading that a decision of the controller rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from wakedock_operator.core import controller
+from wakedock_operator.core.dependencies import dependants
 from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.schedule import Window, window_at
 from wakedock_operator.core.status import ReportKind, Serving, Status
@@ -27,17 +28,13 @@ class Gatherer:
     clock: Clock
     gateways: frozenset[str]
     snapshot: Snapshot = field(default_factory=Snapshot)
-    dependants: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    dependants: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
     shutting_down: bool = False
 
     def take(self, snapshot: Snapshot) -> None:
         """Use another snapshot of the definitions."""
         self.snapshot = snapshot
-        dependants: dict[Key, list[Key]] = {}
-        for entry in snapshot.entries.values():
-            for dependency in entry.service.spec.depends_on:
-                dependants.setdefault(Key(entry.key.namespace, dependency.name), []).append(entry.key)
-        self.dependants = {key: tuple(sorted(keys)) for key, keys in dependants.items()}
+        self.dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
 
     def related(self, key: Key) -> Iterator[Key]:
         """What depends on `key`, and what it depends on."""
@@ -60,7 +57,7 @@ class Gatherer:
         spec = entry.service.spec
         window = window_at(spec.schedule, wall)
         self._wait(status, backend, memory, now)
-        dependants = self.dependants.get(key, ())
+        needing = self.dependants.get(key, ())
         return controller.Facts(
             now=wall,
             uid=entry.uid,
@@ -72,10 +69,10 @@ class Gatherer:
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
             window=window,
-            dependants_up=tuple([k for k in dependants if await self._up(k)]),
+            dependants_up=tuple([k for k in needing if await self._up(k)]),
             dependency_sleeps=any([await self._sleeps_by_force(k) for k in self._dependencies(key)]),
             dependencies_ready=all(self._serves(k) for k in self._dependencies(key)),
-            needed=any(self._wanted(k, wall) for k in dependants),
+            needed=any(self._wanted(k, wall) for k in needing),
             fail_fast=spec.wake.fail_fast,
             waited=0.0 if memory.waiting_since is None else now - memory.waiting_since,
             timeout=spec.wake.timeout.total_seconds(),
@@ -131,8 +128,7 @@ class Gatherer:
     def _dependencies(self, key: Key) -> Iterator[Key]:
         entry = self.snapshot.entries.get(key)
         if entry is not None:
-            for dependency in entry.service.spec.depends_on:
-                yield Key(key.namespace, dependency.name)
+            yield from entry.service.dependencies
 
     def _not_asleep(self, key: Key) -> bool:
         """It serves, or it is waking."""

@@ -1,0 +1,187 @@
+"""Carrying out what the rules decide: which port call each step is, and how fast probes and grants follow each other."""
+
+from wakedock_operator.adapters.metrics import Metrics
+from wakedock_operator.core import gateway
+from wakedock_operator.core.idleness import Idleness, adopted
+from wakedock_operator.core.observation import NOTHING
+from wakedock_operator.core.status import Report, ReportKind, Serving, Status, WakeReason
+from wakedock_operator.ports.board import Board
+from wakedock_operator.ports.clock import Clock
+from wakedock_operator.ports.edge import Edge
+from wakedock_operator.ports.journal import Event, EventKind, Journal
+from wakedock_operator.ports.workloads import Waking
+
+from .activity import Activity
+from .dependencies import Dependencies
+from .holds import PACE, WINDOW
+from .service import Service
+
+
+class Steps:
+    """The hands of one gateway, `name`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        board: Board,
+        workloads: Waking,
+        edge: Edge,
+        journal: Journal,
+        clock: Clock,
+        metrics: Metrics,
+        activity: Activity,
+        dependencies: Dependencies,
+    ) -> None:
+        self._name = name
+        self._board = board
+        self._workloads = workloads
+        self._edge = edge
+        self._journal = journal
+        self._clock = clock
+        self._metrics = metrics
+        self._activity = activity
+        self._dependencies = dependencies
+
+    async def carry_out(self, service: Service, facts: gateway.Facts, step: gateway.Step) -> float | None:
+        """Carry one step out and remember it; returns until when to pause before the next one, None to go on at once."""
+        pause: float | None = None
+        answer: Status | None = None
+        match step:
+            case gateway.Steer():
+                self._steer(service, step.address)
+            case gateway.Adopt():
+                self._adopt(service, facts.status)
+            case gateway.Say():
+                answer = await self._say(service, facts.status, step)
+                if answer is None or (seen := self._board.view(service.key)) is None or seen.version < answer.version:
+                    pause = self._clock.monotonic() + 1.0
+            case gateway.LookInFlight():
+                pause = await self._activity.drain(service, facts.status.epoch)
+            case gateway.Observe() | gateway.Fence() | gateway.Start() | gateway.Probe():
+                pause = await self._turn_to_workload(service, step)
+            case gateway.Grant():
+                pause = await self._grant(service, step)
+            case gateway.Refuse():
+                self._refuse(service)
+            case gateway.Rest():
+                pass
+        service.memory = gateway.after(facts, step, answer=answer)
+        return pause
+
+    async def _turn_to_workload(
+        self, service: Service, step: gateway.Observe | gateway.Fence | gateway.Start | gateway.Probe
+    ) -> float | None:
+        match step:
+            case gateway.Observe():
+                return await self._observe(service)
+            case gateway.Fence():
+                await self._workloads.fence(service.key)
+                service.backend = None
+                return None
+            case gateway.Start():
+                return await self._start(service)
+            case gateway.Probe():
+                return await self._probe(service, step)
+
+    def _steer(self, service: Service, address: str | None) -> None:
+        if address is None and service.steering is not None:
+            service.touched = self._edge.touched(service.key)
+        self._edge.steer(service.key, address)
+        service.steering = address
+        self._metrics.steered()
+
+    def _adopt(self, service: Service, status: Status) -> None:
+        now = self._clock.monotonic()
+        restarted = service.memory.epoch == -1
+        timeout = service.idleness.timeout
+        service.adopted(status, now)
+        if status.serving is Serving.AWAKE:
+            service.touched = False
+            service.last_request = now
+            touched = self._edge.last_touch(service.key)
+            if restarted and touched is not None:
+                service.idleness = adopted(timeout, now=now, quiet_for=self._clock.now().timestamp() - touched)
+            else:
+                service.idleness = Idleness(timeout, looked=now)
+
+    async def _say(self, service: Service, status: Status, step: gateway.Say) -> Status | None:
+        asker = service.attempt.asker if service.attempt is not None and step.kind is ReportKind.BUSY else None
+        report = Report(self._name, step.kind, status.epoch, step.holding, asker)
+        return await self._board.report(service.key, status.uid, report)
+
+    async def _observe(self, service: Service) -> float | None:
+        try:
+            service.backend = await self._workloads.observe(service.key)
+        except KeyError:
+            service.backend = NOTHING
+            return self._clock.monotonic() + 1.0
+        fail_fast = service.entry is not None and service.entry.service.spec.wake.fail_fast
+        service.saw_failure(service.backend.failure, self._clock.monotonic(), fail_fast=fail_fast)
+        if all(instance.id != service.answered for instance in service.backend.live):
+            service.answered = None
+        return None
+
+    async def _start(self, service: Service) -> float | None:
+        service.ask(None, self._clock.monotonic())
+        await self._workloads.start(service.key)
+        service.backend = None
+        if service.attempt is not None and service.attempt.started_at is None:
+            service.attempt.started_at = self._clock.monotonic()
+        return None
+
+    async def _probe(self, service: Service, step: gateway.Probe) -> float | None:
+        now = self._clock.monotonic()
+        if now < service.next_probe:
+            return service.next_probe
+        result = await self._workloads.probe(service.key, step.instance.id)
+        now = self._clock.monotonic()
+        attempt = service.attempt
+        if attempt is not None:
+            attempt.detail, attempt.unhealthy = result.detail, result.unhealthy
+        if not result.ready:
+            service.next_probe = now + self._probe_interval(service)
+            return service.next_probe
+        service.answered = step.instance.id
+        if attempt is not None and attempt.answering_at is None:
+            attempt.answering_at = now
+        return None
+
+    @staticmethod
+    def _probe_interval(service: Service) -> float:
+        readiness = service.entry.service.spec.wake.readiness if service.entry is not None else None
+        chosen = None if readiness is None else readiness.http or readiness.tcp or readiness.command
+        return 0.1 if chosen is None else chosen.interval.total_seconds()
+
+    async def _grant(self, service: Service, step: gateway.Grant) -> float | None:
+        if step.instance.address and service.steering != step.instance.address:
+            service.dial_failed = False
+            self._steer(service, step.instance.address)
+        in_flight = await self._activity.in_flight(service) if service.dial_failed or len(service.holds) > WINDOW else 0
+        now = self._clock.monotonic()
+        if service.dial_failed:
+            service.dial_failed = False
+            if in_flight == 0:
+                service.doubt()
+                return now + PACE
+        due = service.holds.release(now, in_flight=in_flight)
+        if service.attempt is not None:
+            self._woke(service, service.attempt.phases(now))
+        self._dependencies.served(service)
+        service.granted()
+        return due
+
+    def _woke(self, service: Service, phases: dict[str, float]) -> None:
+        attempt = service.attempt
+        if attempt is None or attempt.started_at is None:
+            return
+        self._metrics.woke(service.key, WakeReason.REQUEST if attempt.asker else WakeReason.DEPENDANT, phases)
+        reason = WakeReason.REQUEST if attempt.asker is not None else WakeReason.DEPENDANT
+        self._journal.record(Event(self._clock.now(), service.key, EventKind.WOKE, reason, asker=attempt.asker, phases=phases))
+
+    def _refuse(self, service: Service) -> None:
+        refusal = service.refusal(self._clock.monotonic())
+        if refusal is not None:
+            for _ in range(service.holds.refuse(refusal)):
+                self._metrics.rejected(refusal.reason)
+        service.attempt = None
