@@ -1,0 +1,282 @@
+"""Every branch of the gateway's half, in the order of the protocol's clauses."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.core.situations import ENDING, EPOCH, READY, STARTING, runs, says, status, stopped
+from wakedock_operator.core.gateway import (
+    Adopt,
+    Facts,
+    Fence,
+    Grant,
+    LookInFlight,
+    Memory,
+    Observe,
+    Probe,
+    Refuse,
+    Rest,
+    Say,
+    Start,
+    Steer,
+    Step,
+    adopt,
+    after,
+    decide,
+)
+from wakedock_operator.core.lifecycle import Stage
+from wakedock_operator.core.observation import Instance
+from wakedock_operator.core.status import Report, ReportKind, Status
+
+IDLE, DRAINED, BUSY = ReportKind.IDLE, ReportKind.DRAINED, ReportKind.BUSY
+APP = READY.address
+PORTLESS = Instance("one", "")
+
+
+def facts(stage: Stage, *reports: Report, stop: tuple[str, ...] = (), **fields: object) -> Facts:
+    """A gateway that acts for the present epoch, steers to the app only while it is awake, and holds nothing."""
+    given: dict[str, object] = {
+        "memory": Memory(EPOCH),
+        "steering": APP if stage is Stage.AWAKE else None,
+        "held": False,
+        "backend": runs(READY),
+        "answered": READY.id,
+    }
+    return Facts(gateway="a", status=status(stage, *reports, stop=stop), **{**given, **fields})  # type: ignore[arg-type]
+
+
+def memory(**fields: bool) -> Memory:
+    return replace(Memory(EPOCH), **fields)
+
+
+def rests(waiting: str) -> Rest:
+    return Rest(waiting)
+
+
+A_NEW_EPOCH = [
+    pytest.param(facts(Stage.AWAKE, memory=Memory()), Adopt(), id="an awake service is adopted as it is steered"),
+    pytest.param(facts(Stage.DRAINING, memory=Memory(), steering=APP), Steer(None), id="anything but Awake steers to the hold first"),
+    pytest.param(facts(Stage.DRAINING, memory=Memory()), Adopt(), id="what is steered to the hold is adopted"),
+    pytest.param(facts(Stage.ASLEEP, memory=Memory(), steering=APP, held=True), Steer(None), id="held requests wait for the adoption"),
+]
+
+REFUSING = [
+    pytest.param(facts(stage, held=True, refusing=True), Refuse(), id=f"what is held while {stage} is refused") for stage in Stage
+] + [
+    pytest.param(
+        facts(Stage.ASLEEP, wanted=True, refusing=True, backend=None), rests("for a request"), id="nothing is woken for who is refused"
+    ),
+]
+
+AWAKE = [
+    pytest.param(facts(Stage.AWAKE), rests("for idleness"), id="an app in use: rest"),
+    pytest.param(facts(Stage.AWAKE, backend=None), Observe(), id="a changed backend is looked at"),
+    pytest.param(facts(Stage.AWAKE, idle=True), Say(IDLE, holding=False), id="Sleep 1: idleness is reported"),
+    pytest.param(facts(Stage.AWAKE, says(IDLE), idle=True), rests("for a request"), id="Sleep 1: idleness is reported once"),
+    pytest.param(facts(Stage.AWAKE, says(IDLE)), Say(BUSY, holding=False), id="Sleep 1: a touch takes Idle back"),
+    pytest.param(
+        facts(Stage.AWAKE, says(IDLE, epoch=EPOCH - 1)), rests("for idleness"), id="an Idle of an older epoch needs no taking back"
+    ),
+    pytest.param(facts(Stage.AWAKE, backend=stopped()), Steer(None), id="an exit steers to the hold at once"),
+    pytest.param(facts(Stage.AWAKE, backend=stopped(), held=True), Steer(None), id="an exit steers to the hold before it is started again"),
+    pytest.param(
+        facts(Stage.AWAKE, backend=stopped(), steering=None), rests("for idleness"), id="a crashed app stays down until it is asked for"
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, backend=stopped(), steering=None, held=True), Start(), id="a crashed app is started by the next request"
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, backend=stopped(restarts_itself=True), steering=None, held=True),
+        Start(),
+        id="so is one that somebody scaled to zero",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, backend=stopped(), steering=None, held=True, may_start=False),
+        rests("for the app"),
+        id="not while a back-off runs",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, backend=stopped(), steering=None, held=True, dependencies_ready=False),
+        rests("for the app"),
+        id="not before its dependencies",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, backend=runs(settled=False), steering=None, held=True), rests("for the app"), id="the backend restarts it"
+    ),
+    pytest.param(facts(Stage.AWAKE, steering=None, answered=None), Probe(READY), id="who steers to the hold probes what runs"),
+    pytest.param(facts(Stage.AWAKE, steering=None), Steer(APP), id="and steers to what answered"),
+    pytest.param(facts(Stage.AWAKE, held=True, answered=None), Probe(READY), id="a held request waits for the probe"),
+    pytest.param(facts(Stage.AWAKE, held=True), Grant(READY), id="and is granted to what answered"),
+    pytest.param(facts(Stage.AWAKE, wanted=True, steering=None), Grant(READY), id="who is wanted without a held request is steered too"),
+    pytest.param(facts(Stage.AWAKE, held=True, backend=runs(ENDING)), Steer(None), id="what terminates gets nothing"),
+    pytest.param(
+        facts(Stage.AWAKE, backend=runs(PORTLESS), steering=None), rests("for idleness"), id="an app without a port is never steered to"
+    ),
+]
+
+DRAINING = [
+    pytest.param(facts(Stage.DRAINING), LookInFlight(), id="Sleep 2: the drain looks at what is in flight"),
+    pytest.param(facts(Stage.DRAINING, in_flight=True), Say(BUSY, holding=False), id="something in flight is Busy"),
+    pytest.param(facts(Stage.DRAINING, quiet=True), Say(DRAINED, holding=False), id="the quiet moment has passed: Drained"),
+    pytest.param(facts(Stage.DRAINING, says(DRAINED), quiet=True), rests("for the controller"), id="Drained is said once"),
+    pytest.param(facts(Stage.DRAINING, says(BUSY), quiet=True), rests("for the controller"), id="and never after Busy"),
+    pytest.param(facts(Stage.DRAINING, held=True), Grant(READY), id="before Drained a request is let through at once"),
+    pytest.param(facts(Stage.DRAINING, held=True, backend=None), Observe(), id="after a look at the backend"),
+    pytest.param(
+        facts(Stage.DRAINING, held=True, answered=None), Say(BUSY, holding=True), id="where nothing has answered, Busy comes first"
+    ),
+    pytest.param(facts(Stage.DRAINING, says(BUSY, holding=True), held=True, answered=None), Probe(READY), id="and then the probe"),
+    pytest.param(
+        facts(Stage.DRAINING, held=True, backend=stopped()), Say(BUSY, holding=True), id="where nothing runs, Busy ends the drain"
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, says(BUSY), held=True, backend=stopped()), rests("for the drain to end"), id="and the request waits for that"
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, memory=memory(let_through=True)), Say(BUSY, holding=False), id="who let something through owes a Busy"
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, memory=memory(let_through=True), quiet=True), Say(BUSY, holding=False), id="and does not say Drained any more"
+    ),
+    pytest.param(facts(Stage.DRAINING, says(BUSY), memory=memory(let_through=True)), rests("for the drain to end"), id="Busy is said once"),
+    pytest.param(
+        facts(Stage.DRAINING, says(DRAINED), memory=memory(drained=True), held=True),
+        Say(BUSY, holding=True),
+        id="after Drained, Busy comes first",
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, memory=memory(drained=True), held=True),
+        Say(BUSY, holding=True),
+        id="a Drained without an answer counts as sent",
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, says(BUSY), memory=memory(drained=True), held=True),
+        rests("for the drain to end"),
+        id="without an answer that shows the drain, the request waits",
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, says(BUSY), memory=memory(drained=True, allowed=True), held=True),
+        Grant(READY),
+        id="with one it is let through",
+    ),
+]
+
+FORCED = [
+    pytest.param(facts(Stage.FORCED), LookInFlight(), id="a forced drain looks at what is in flight"),
+    pytest.param(facts(Stage.FORCED, in_flight=True), LookInFlight(), id="and waits for it"),
+    pytest.param(facts(Stage.FORCED, held=True, quiet=True), Say(DRAINED, holding=False), id="what is held does not hinder Drained"),
+    pytest.param(facts(Stage.FORCED, says(DRAINED), held=True), rests("for the controller"), id="what is held waits without a word"),
+    pytest.param(facts(Stage.FORCED, held=True, patience_over=True), Say(BUSY, holding=True), id="until patience is over"),
+    pytest.param(
+        facts(Stage.FORCED, says(BUSY), held=True, patience_over=True),
+        rests("for the controller"),
+        id="it goes on only once the answer showed the drain",
+    ),
+    pytest.param(facts(Stage.FORCED, says(BUSY), memory=memory(allowed=True), held=True, patience_over=True), Fence(), id="then it fences"),
+    pytest.param(
+        facts(Stage.FORCED, says(BUSY), memory=memory(allowed=True, fenced=True), held=True, patience_over=True),
+        Grant(READY),
+        id="and grants",
+    ),
+    pytest.param(
+        facts(Stage.FORCED, memory=memory(let_through=True), quiet=True), Say(BUSY, holding=False), id="who granted does not say Drained"
+    ),
+    pytest.param(facts(Stage.FORCED, says(BUSY), memory=memory(let_through=True)), rests("for the controller"), id="and has said Busy"),
+]
+
+FENCED = memory(fenced=True)
+WOKEN = says(BUSY, holding=True)
+
+ASLEEP = [
+    pytest.param(facts(Stage.ASLEEP), rests("for a request"), id="nobody asks: rest"),
+    pytest.param(facts(Stage.ASLEEP, steering=APP), rests("for a request"), id="who granted keeps steering to what runs"),
+    pytest.param(facts(Stage.ASLEEP, steering=APP, backend=None), Observe(), id="and looks at it when it changed"),
+    pytest.param(facts(Stage.ASLEEP, steering=APP, backend=stopped()), Steer(None), id="and steers to the hold when it is gone"),
+    pytest.param(facts(Stage.ASLEEP, WOKEN), Say(BUSY, holding=False), id="who holds nothing any more says so"),
+    pytest.param(facts(Stage.ASLEEP, says(BUSY)), rests("for a request"), id="but stays Busy"),
+    pytest.param(facts(Stage.ASLEEP, held=True), Say(BUSY, holding=True), id="Wake 1: Busy before the workload is touched"),
+    pytest.param(facts(Stage.ASLEEP, wanted=True), Say(BUSY, holding=False), id="Wake 1: for who waits elsewhere too"),
+    pytest.param(facts(Stage.ASLEEP, says(BUSY), held=True), Say(BUSY, holding=True), id="Wake 1: that something is held is added"),
+    pytest.param(facts(Stage.ASLEEP, WOKEN, held=True), Fence(), id="Wake 2: fence"),
+    pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=None), Observe(), id="then look again"),
+    pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=stopped()), Start(), id="Wake 3: start"),
+    pytest.param(
+        facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=stopped(), dependencies_ready=False),
+        rests("for its dependencies"),
+        id="Wake 3: after its dependencies",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=stopped(), may_start=False),
+        rests("for the back-off after a failed start"),
+        id="Wake 3: after the back-off",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=runs(READY, settled=False)),
+        rests("for the backend to settle"),
+        id="Wake 4: not before the backend has settled",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, stop=("one",)),
+        rests("for the backend to settle"),
+        id="Wake 4: what is to be stopped is terminating",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=runs(ENDING)), rests("for an instance"), id="Wake 4: nothing runs yet"
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=runs(ENDING, STARTING), answered="old"),
+        Probe(STARTING),
+        id="Wake 4: probe the newest",
+    ),
+    pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED), Grant(READY), id="Wake 4: grant to what answers"),
+]
+
+
+@pytest.mark.parametrize("given, step", [*A_NEW_EPOCH, *REFUSING, *AWAKE, *DRAINING, *FORCED, *ASLEEP])
+def test_the_next_step_of_a_gateway(given: Facts, step: Step):
+    assert decide(given) == step
+
+
+@pytest.mark.parametrize(
+    "status, remembered",
+    [
+        pytest.param(status(Stage.AWAKE, says(IDLE)), Memory(EPOCH), id="Idle needs no memory"),
+        pytest.param(status(Stage.DRAINING, says(DRAINED)), Memory(EPOCH, drained=True), id="Drained is read back"),
+        pytest.param(status(Stage.FORCED, says(BUSY)), Memory(EPOCH, allowed=True), id="so is a Busy that was accepted while draining"),
+        pytest.param(status(Stage.ASLEEP, says(BUSY)), Memory(EPOCH), id="a Busy while asleep allows nothing in a drain"),
+        pytest.param(status(Stage.DRAINING, says(DRAINED, epoch=EPOCH - 1)), Memory(EPOCH), id="a report about another epoch is void"),
+        pytest.param(status(Stage.DRAINING, says(DRAINED, "b")), Memory(EPOCH), id="another gateway's report is not its own"),
+    ],
+)
+def test_a_restart_reads_the_own_report_back_and_fences_again(status: Status, remembered: Memory):
+    assert adopt(status, "a") == remembered
+    assert after(facts(Stage.AWAKE, memory=Memory()), Adopt()).epoch == EPOCH
+
+
+ASLEEP_BY_NOW = replace(status(Stage.ASLEEP), epoch=EPOCH + 1)
+
+
+@pytest.mark.parametrize(
+    "given, step, answer, remembered",
+    [
+        pytest.param(facts(Stage.ASLEEP), Fence(), None, memory(fenced=True), id="a fence holds for the epoch"),
+        pytest.param(facts(Stage.DRAINING), Say(DRAINED, False), None, memory(drained=True), id="Drained counts as sent without an answer"),
+        pytest.param(
+            facts(Stage.DRAINING), Say(BUSY, True), status(Stage.DRAINING), memory(allowed=True), id="an answer that shows the drain allows"
+        ),
+        pytest.param(facts(Stage.DRAINING), Say(BUSY, True), ASLEEP_BY_NOW, memory(), id="one that shows Asleep does not"),
+        pytest.param(facts(Stage.DRAINING), Say(BUSY, True), None, memory(), id="no answer does not"),
+        pytest.param(
+            facts(Stage.DRAINING, memory=memory(allowed=True)),
+            Say(BUSY, False),
+            ASLEEP_BY_NOW,
+            memory(allowed=True),
+            id="what was allowed stays so",
+        ),
+        pytest.param(facts(Stage.FORCED), Grant(READY), None, memory(let_through=True), id="a grant in a drain is remembered"),
+        pytest.param(facts(Stage.ASLEEP), Grant(READY), None, memory(), id="one in a wake need not be"),
+        pytest.param(facts(Stage.ASLEEP), Observe(), None, memory(), id="a look changes nothing"),
+    ],
+)
+def test_what_a_gateway_remembers_of_a_step(given: Facts, step: Step, answer: Status | None, remembered: Memory):
+    assert after(given, step, answer=answer) == remembered
