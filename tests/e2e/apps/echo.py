@@ -9,6 +9,7 @@ Answers with a JSON document about the request. Some paths do more:
     /most               how many requests were worked on at once, at most
     /status/NNN         answers with this status
     /early              sends 103 before 200
+With GATE in the environment it begins to listen when it can read a byte from there.
 LEDGER gets one line of JSON for each start, request and end, with the monotonic time, by O_APPEND before the answer.
 """
 
@@ -200,6 +201,9 @@ def main() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, end)
+    if "GATE" in os.environ:
+        with Path(os.environ["GATE"]).open("rb", buffering=0) as gate:
+            gate.read(1)
     server = Echo(("127.0.0.1", int(os.environ["PORT"])), ledger)
     if "CERTIFICATE" in os.environ:
         import ssl
