@@ -53,5 +53,6 @@ def _window(rule: ScheduleRule, day: date) -> Window:
     over_midnight = rule.to <= rule.from_
     last_day = day + timedelta(days=1) if over_midnight else day
     began = datetime.combine(day, rule.from_, tzinfo=rule.zone).replace(fold=0).astimezone(UTC)
-    ends = datetime.combine(last_day, rule.to, tzinfo=rule.zone).replace(fold=1).astimezone(UTC)
+    # fold=1 is the last of a doubled time, but comes too early for one that does not exist.
+    ends = max(datetime.combine(last_day, rule.to, tzinfo=rule.zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     return Window(began, ends, rule.state is ScheduleState.AWAKE)
