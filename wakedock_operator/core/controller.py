@@ -180,13 +180,23 @@ def _awake(facts: Facts, status: Status) -> Step:
     return Write(change(status, Change.DRAIN, now=facts.now, drain=Drain(DrainReason.IDLE, forced=False)), Change.DRAIN)
 
 
-def forced_by(facts: Facts, status: Status) -> Drain | None:
-    """The forced drain that an awake service is due for, by the first reason that holds; None for none."""
-    window = facts.window
+def ended_by(facts: Facts) -> DrainReason | None:
+    """Why a service is not to run, whoever asks for it: awake it is drained, waking it is given up; None when it may run."""
     reasons: tuple[tuple[DrainReason, bool], ...] = (
         (DrainReason.REMOVED, not facts.defined),
         (DrainReason.SHUTDOWN, facts.shutdown),
         (DrainReason.SUSPENDED, facts.suspended),
+    )
+    return next((reason for reason, holds in reasons if holds), None)
+
+
+def forced_by(facts: Facts, status: Status) -> Drain | None:
+    """The forced drain that an awake service is due for, by the first reason that holds; None for none."""
+    ending = ended_by(facts)
+    if ending is not None:
+        return Drain(ending, forced=True)
+    window = facts.window
+    reasons: tuple[tuple[DrainReason, bool], ...] = (
         (DrainReason.REQUESTED, facts.sleep_wish not in ("", status.handled.sleep)),
         (DrainReason.DEPENDENCY_SLEEPS, facts.dependency_sleeps),
         (DrainReason.DEFINITION_CHANGED, facts.backend.outdated and bool(facts.backend.live)),
@@ -213,7 +223,7 @@ def _draining(facts: Facts, status: Status) -> Step:
         return Write(change(status, Change.UNDRAIN, now=facts.now, woken_by=WakeReason.DRAIN_ENDED), Change.UNDRAIN)
     if not said or any(kind is not ReportKind.DRAINED for kind in said.values()):
         waiting = ", ".join(g for g in sorted(said) if said[g] is not ReportKind.DRAINED)
-        return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, f"requests are in flight at gateway {waiting}; it sleeps when they have ended"))
+        return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, f"gateway {waiting} lets what is in flight end; then it sleeps"))
     if not facts.stops_by_intent or not facts.backend.live:
         return Write(change(status, Change.COMMIT, now=facts.now), Change.COMMIT)
     if not facts.looked:
@@ -234,6 +244,9 @@ def _asleep(facts: Facts, status: Status) -> Step:
     if not running and not facts.defined:
         return Rest() if backend.instances else Forget()
     busy = _busy(status)
+    ending = ended_by(facts)
+    if busy and running and ending is not None:
+        return Write(change(status, Change.GIVE_UP, now=facts.now, drain=Drain(ending, forced=True)), Change.GIVE_UP)
     wanted = wanted_by(facts, status)
     if not busy and wanted is None:
         return _stop(facts, status) if running else _settle_wishes(facts, status)
@@ -242,13 +255,13 @@ def _asleep(facts: Facts, status: Status) -> Step:
     failure = _given_up(facts, status)
     if failure is not None:
         return _give_up(facts, status, failure)
-    if wanted is not None:
+    if wanted is not None or (backend.desired > 0 and not _holding(status)):
         return _start(facts)
     return Rest() if running else _settle_wishes(facts, status)
 
 
 def _start(facts: Facts) -> Step:
-    """A wake that nobody's request asks for: what a gateway does in *Wake* 3 and 4, without a grant."""
+    """A wake that nobody's request asks for, or whose clients have left: what a gateway does in *Wake* 3 and 4, without a grant."""
     backend = facts.backend
     if backend.desired == 0:
         return Start() if facts.may_start and facts.dependencies_ready else Rest()
@@ -269,7 +282,7 @@ def _stop(facts: Facts, status: Status) -> Step:
 
 def wanted_by(facts: Facts, status: Status) -> WakeReason | None:
     """Why a sleeping service is to be woken without a request; None when it is not."""
-    if facts.suspended or not facts.defined or facts.shutdown or facts.dependency_sleeps:
+    if ended_by(facts) is not None or facts.dependency_sleeps:
         return None
     pin = facts.situation.pinned_until
     window = facts.window
@@ -313,8 +326,7 @@ def _given_up(facts: Facts, status: Status) -> Failure | None:
     failure = facts.backend.failure
     if failure is not None and failure.id != status.failed and (facts.fail_fast or not failure.healable):
         return failure
-    holding = any(r.holding and r.epoch == status.epoch for r in status.gateways)
-    if facts.waited > facts.timeout and not holding and facts.backend.desired > 0:
+    if facts.waited > facts.timeout and not _holding(status) and facts.backend.desired > 0:
         seen = f"; last seen: {failure.message}" if failure is not None else ""
         message = f"no answer within wake.timeout ({facts.timeout:g} s){seen}"
         reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
@@ -334,6 +346,10 @@ def _handled_awake(facts: Facts, status: Status) -> Handled:
 
 def _busy(status: Status) -> bool:
     return any(r.kind is ReportKind.BUSY and r.epoch == status.epoch for r in status.gateways)
+
+
+def _holding(status: Status) -> bool:
+    return any(r.holding and r.epoch == status.epoch for r in status.gateways)
 
 
 def _up(facts: Facts, status: Status) -> bool:
