@@ -122,6 +122,15 @@ CHANGES = [
     pytest.param(
         *changed(Stage.ASLEEP, Change.GIVE_UP, says(BUSY), backend=runs(STARTING), waited=61.0), id="so is one that nobody answers"
     ),
+    pytest.param(
+        *changed(Stage.ASLEEP, Change.GIVE_UP, says(BUSY, holding=True), backend=runs(STARTING), suspended=True),
+        id="a wake of what is suspended meanwhile is given up",
+    ),
+    pytest.param(
+        *changed(Stage.ASLEEP, Change.GIVE_UP, says(BUSY), backend=runs(READY), fenced=True, defined=False),
+        id="so is one of what has ended, ready or not",
+    ),
+    pytest.param(*changed(Stage.ASLEEP, Change.GIVE_UP, says(BUSY), backend=runs(), shutdown=True), id="and one that WakeDock's end finds"),
 ]
 
 
@@ -146,7 +155,9 @@ STEPS = [
     pytest.param(facts(Stage.ASLEEP, backend=runs(READY)), LastLook(), id="Sleep 4: what runs without an intent is looked at"),
     pytest.param(facts(Stage.ASLEEP, backend=runs()), Rest(), id="Sleep 4: what is not there yet cannot be named"),
     pytest.param(
-        facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING), stops_by_intent=False), Rest(), id="Sleep 4: Busy keeps it running"
+        facts(Stage.ASLEEP, says(BUSY, holding=True), backend=runs(STARTING), stops_by_intent=False),
+        Rest(),
+        id="Sleep 4: Busy keeps it running",
     ),
     pytest.param(facts(Stage.ASLEEP), Rest(), id="asleep and stopped: rest"),
     # Forced drain
@@ -164,7 +175,10 @@ STEPS = [
     pytest.param(
         facts(Stage.ASLEEP, says(BUSY), backend=runs(ENDING, READY), fenced=True), Rest(), id="Wake 5: not beside what still ends"
     ),
-    pytest.param(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING), fenced=True), Rest(), id="Wake 5: not before it answers"),
+    pytest.param(
+        facts(Stage.ASLEEP, says(BUSY, holding=True), backend=runs(STARTING), fenced=True), Rest(), id="Wake 5: not before it answers"
+    ),
+    pytest.param(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING)), Probe("one"), id="Wake 5: a wake whose clients left is finished"),
     pytest.param(facts(Stage.ASLEEP, says(BUSY, epoch=EPOCH - 1)), Rest(), id="a Busy about an older epoch is void"),
     # A wake that nobody's request asks for
     pytest.param(facts(Stage.ASLEEP, wake_wish="new"), Start(), id="a wish to wake starts it"),
@@ -182,7 +196,9 @@ STEPS = [
     pytest.param(facts(Stage.ASLEEP, wake_wish="new", dependency_sleeps=True), Rest(), id="nor while a dependency is put to sleep"),
     pytest.param(facts(Stage.ASLEEP, situation=replace(PINNED, pinned_until=NOW)), Rest(), id="a pin that ended wakes nothing"),
     # A start that fails
-    pytest.param(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING, failure=HEALABLE)), Rest(), id="what may heal is waited for"),
+    pytest.param(
+        facts(Stage.ASLEEP, says(BUSY, holding=True), backend=runs(STARTING, failure=HEALABLE)), Rest(), id="what may heal is waited for"
+    ),
     pytest.param(
         facts(Stage.ASLEEP, says(BUSY), backend=stopped(failure=BROKEN), of={"failed": "one"}), Rest(), id="one failure is given up once"
     ),
