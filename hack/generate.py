@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hack.reference import api, commands, conditions, configuration, exit_codes, metrics, wakeservice
-from wakedock_operator.resource.schema import json_schema, schema_text
+from wakedock_operator.resource.schema import schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/wakeservice.schema.json": schema_text,
-    "docs/reference/wakeservice.md": lambda: wakeservice.reference(json_schema()),
+    "docs/reference/wakeservice.md": wakeservice.reference,
     "docs/reference/configuration.md": configuration.reference,
     "docs/reference/configuration.schema.json": configuration.schema,
     ".env.example": configuration.environment,

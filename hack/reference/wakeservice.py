@@ -1,81 +1,108 @@
-"""docs/reference/wakeservice.md, from the JSON schema of the model."""
+"""The reference page of the WakeService, rendered from the model."""
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from datetime import time, timedelta
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-Schema = dict[str, Any]
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
-BEGINNING = """\
-# WakeService: every field
+from wakedock_operator.resource.readiness import StatusRange
+from wakedock_operator.resource.wakeservice import WakeService
 
-Made from the model by `make docs`. The same as JSON Schema, for editors: [wakeservice.schema.json](wakeservice.schema.json).
-Durations are written as `90s`, `15m` or `1h30m`. A field that is not listed is refused, and so is one that the backend cannot honour.
+_words: dict[object, str] = {
+    str: "text",
+    int: "number",
+    bool: "true or false",
+    timedelta: "duration",
+    time: "time of day",
+    StatusRange: "status or range",
+    dict: "texts by name",
+}
+_head = """# WakeService
+
+<!-- Generated from the model by `make docs`. Do not edit. -->
+
+A WakeService describes an app that sleeps while nobody needs it. This page lists every field;
+[wakeservice.schema.json](wakeservice.schema.json) is the same as a JSON schema for editors.
+
+Durations are written as in the Gateway API: whole numbers with `h`, `m`, `s` or `ms`, such as `90s`, `15m` or `1h30m`.
+An unknown field is an error, never ignored. Strings that reach the gateway hold no braces.
+
+```yaml
+apiVersion: wakedock.dev/v1alpha1
+kind: WakeService
+metadata:
+  name: hello
+spec:
+  hosts: [hello.localhost]
+  app:
+    command: [python3, -m, http.server, "$(PORT)", --bind, 127.0.0.1]
+  idleTimeout: 30s
+```
 """
 
 
-def reference(schema: Schema) -> str:
-    """One section per object, in the order in which a reader meets them, with a table of its fields."""
-    definitions = schema["$defs"]
-    sections = [BEGINNING]
-    for path, described in objects(schema, definitions):
-        sections.append(f"## {path or 'WakeService'}\n\n{described.get('description', '')}\n\n{table(described, definitions)}")
-    return "\n".join(sections)
+def reference() -> str:
+    """The page, as Markdown."""
+    return _head + "".join(_section("WakeService", WakeService))
 
 
-def objects(schema: Schema, definitions: dict[str, Schema], path: str = "") -> Iterator[tuple[str, Schema]]:
-    """The object itself and those below it, each with its dotted path; a list's entries are `name[]`."""
-    yield path, schema
-    for name, field in schema["properties"].items():
-        for entry, shape in shapes(field, definitions):
-            if "properties" in shape:
-                suffix = "[]" if entry else ""
-                yield from objects(shape, definitions, f"{path}.{name}{suffix}".lstrip("."))
+def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
+    heading = "##" if "." not in title else "###"
+    yield f"\n{heading} {title}\n\n{' '.join((model.__doc__ or '').split())}\n\n"
+    yield "| field | type | default | meaning |\n|---|---|---|---|\n"
+    for attribute, field in model.model_fields.items():
+        default = _default(model, attribute, field)
+        yield f"| `{field.alias}` | {_type(field.annotation)} | {default} | {_cell(field.description or '')} |\n"
+    for name, field in ((field.alias, field) for field in model.model_fields.values()):
+        below = model_below(field.annotation)
+        if below is not None and name is not None:
+            yield from _section(name if title == "WakeService" else f"{title}.{name}{'[]' if _listed(field.annotation) else ''}", below)
 
 
-def shapes(field: Schema, definitions: dict[str, Schema]) -> Iterator[tuple[bool, Schema]]:
-    """What a field may be, references followed: each with whether it is an entry of a list. Null, the absent field, is left out."""
-    if "$ref" in field:
-        yield from shapes(definitions[field["$ref"].rpartition("/")[2]], definitions)
-    elif "anyOf" in field:
-        for choice in field["anyOf"]:
-            yield from shapes(choice, definitions)
-    elif field.get("type") == "array":
-        for _, shape in shapes(field["items"], definitions):
-            yield True, shape
-    elif field.get("type") != "null":
-        yield False, field
+def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin in (Union, UnionType):
+        return " or ".join(_type(each) for each in arguments if each is not NoneType)
+    if origin is tuple:
+        return f"list of {_type(arguments[0])}"
+    if origin is Literal:
+        return " or ".join(f"`{each}`" for each in arguments)
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return " or ".join(f"`{each.value}`" for each in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "object"
+    return _words[origin or annotation]
 
 
-def kind(field: Schema, definitions: dict[str, Schema]) -> str:
-    """What may be written, in words."""
-    words = []
-    for entry, shape in shapes(field, definitions):
-        if "enum" in shape:
-            word = ", ".join(f"`{value}`" for value in shape["enum"])
-        elif "const" in shape:
-            word = f"`{shape['const']}`"
-        else:
-            word = {"duration": "duration"}.get(shape.get("format", ""), str(shape.get("type", "any")))
-        words.append(f"list of {word}" if entry else word)
-    return " or ".join(dict.fromkeys(words))
-
-
-def table(described: Schema, definitions: dict[str, Schema]) -> str:
-    """A row per field: what it is called, what may be written, what holds without it, what it means."""
-    rows = ["| field | value | default | meaning |", "|---|---|---|---|"]
-    required = described.get("required", [])
-    for name, field in described["properties"].items():
-        # The fields of an object have their defaults in their own table.
-        has_table = any("properties" in shape for _, shape in shapes(field, definitions))
-        shown = "required" if name in required else "" if has_table else written(field.get("default"))
-        meaning = " ".join(field.get("description", "").split())
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", kind(field, definitions), shown, meaning)) + " |")
-    return "\n".join(rows) + "\n"
-
-
-def written(default: object) -> str:
-    """A default as it would stand in a file; nothing where it stands for absence."""
-    if default in (None, "", [], {}):
+def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    """The default in the spelling of a document; nothing where the description says what happens without a value."""
+    if field.is_required():
+        return "*needed*"
+    if field.default in (None, "", (), PydanticUndefined) or isinstance(field.default, BaseModel):
         return ""
-    return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default, ensure_ascii=False)}`"
+    plain = model.model_construct(**{name: field.default}).model_dump(mode="json", by_alias=True, include={name})
+    (value,) = plain.values()
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _listed(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple
+
+
+def model_below(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field holds, or a list of which it is."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := model_below(each)) is not None), None)

@@ -1,32 +1,16 @@
-"""The committed schema and reference page are what the model says."""
+"""The JSON schema accepts and refuses what the model does, and every field is described."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from pydantic import BaseModel
 
+from hack.reference import wakeservice
 from tests.resource.documents import document, service
 from tests.resource.test_wakeservice import EVERYTHING
-from wakedock_operator.resource import WakeService, reference, schema
-
-FOLDER = Path(__file__).parents[2] / "docs" / "reference"
-
-
-def test_the_reference_page_is_up_to_date():
-    assert (FOLDER / reference.REFERENCE).read_text(encoding="utf-8") == reference.reference()
-
-
-def test_the_schema_is_up_to_date():
-    assert (FOLDER / reference.SCHEMA).read_text(encoding="utf-8") == schema.schema_text()
-
-
-def test_both_are_written_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("sys.argv", ["reference", str(tmp_path)])
-    reference.main()
-    assert {path.name for path in tmp_path.iterdir()} == {reference.REFERENCE, reference.SCHEMA}
+from wakedock_operator.resource import WakeService, schema
 
 
 @pytest.mark.parametrize("spec", [EVERYTHING, {}, {"dependsOn": ["db"]}, {"targetRef": {"name": "web"}, "app": None}])
@@ -47,7 +31,7 @@ def test_the_schema_refuses_what_the_model_refuses(spec: dict[str, Any]):
 def models(model: type[BaseModel], seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
     seen.add(model)
     for field in model.model_fields.values():
-        below = reference._model(field.annotation)
+        below = wakeservice.model_below(field.annotation)
         if below is not None and below not in seen:
             models(below, seen)
     return seen
