@@ -91,7 +91,7 @@ class Settings(BaseModel):
 
     files: Paths = Field(
         default=(),
-        description="Files and folders with WakeServices; folders are read with everything below them.",
+        description="Files and folders with WakeServices; of a folder, the YAML files directly in it.",
         json_schema_extra={"flags": ["-f", "--file"]},
     )
     listen: _texts(_address) = Field(  # type: ignore[valid-type] # an annotation made by a function
