@@ -25,7 +25,7 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
         pytest.param(status(Stage.AWAKE), Findings(), (ROUTED, "True", "Routed", ""), id="routed"),
         pytest.param(status(Stage.AWAKE), Findings(has_hosts=False), (ROUTED, "True", "NoHosts", "dependants"), id="no hosts"),
         pytest.param(
-            status(Stage.AWAKE), Findings(lost=LOST), ROUTED, "False", "HostTaken", "shop.test/ belongs to default/shop", id="taken"
+            status(Stage.AWAKE), Findings(lost=LOST), (ROUTED, "False", "HostTaken", "shop.test/ belongs to default/shop"), id="taken"
         ),
         pytest.param(status(Stage.AWAKE), Findings(unrouted="bad path"), (ROUTED, "False", "Rejected", "bad path"), id="rejected by Caddy"),
         pytest.param(status(Stage.AWAKE, woken_by=WakeReason.PIN), Findings(), (AWAKE, "True", "Pin", ""), id="awake, and why"),
@@ -34,16 +34,16 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
         pytest.param(status(Stage.ASLEEP), Findings(), (AWAKE, "False", "Idle", ""), id="asleep, and why"),
         pytest.param(status(Stage.ASLEEP, drain=None), Findings(), (AWAKE, "False", "NeverWoken", ""), id="never woken"),
         pytest.param(
-            status(Stage.ASLEEP, drain=FAILED), Findings(), AWAKE, "False", "StartFailed", "exit code 1", id="asleep with a cause"
+            status(Stage.ASLEEP, drain=FAILED), Findings(), (AWAKE, "False", "StartFailed", "exit code 1"), id="asleep with a cause"
         ),
         pytest.param(status(Stage.ASLEEP), Findings(), (READY, "True", "Served", ""), id="asleep is ready"),
         pytest.param(status(Stage.AWAKE), Findings(suspended=True), (READY, "False", "Suspended", "503"), id="suspended"),
         pytest.param(status(Stage.AWAKE), Findings(unrouted="bad path"), (READY, "False", "NotRouted", "bad path"), id="not routed"),
         pytest.param(
-            status(Stage.ASLEEP, drain=FAILED), Findings(), READY, "False", "StartFailed", "exit code 1", id="a start that failed"
+            status(Stage.ASLEEP, drain=FAILED), Findings(), (READY, "False", "StartFailed", "exit code 1"), id="a start that failed"
         ),
         pytest.param(
-            status(Stage.AWAKE), Findings(crashed="exit code 9"), READY, "True", "Crashed", "next request", id="crashed while awake"
+            status(Stage.AWAKE), Findings(crashed="exit code 9"), (READY, "True", "Crashed", "next request"), id="crashed while awake"
         ),
         pytest.param(
             status(Stage.ASLEEP), Findings(crashed="exit code 9"), (READY, "True", "Served", ""), id="what sleeps has not crashed"
@@ -53,9 +53,8 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
         pytest.param(status(Stage.ASLEEP), Findings(blocked=PINNED), (BLOCKED, "False", "NotBlocked", ""), id="what sleeps is not blocked"),
     ],
 )
-def test_a_condition_says_what_an_operator_needs(
-    given: Status, findings: Findings, of: ConditionType, value: str, reason: str, message: str
-):
+def test_a_condition_says_what_an_operator_needs(given: Status, findings: Findings, expected: tuple[ConditionType, str, str, str]):
+    of, value, reason, message = expected
     found = next(c for c in conditions(given, findings, NOW) if c.type == of)
     assert (found.status, found.reason) == (value, reason)
     assert message in found.message

@@ -88,7 +88,7 @@ def test_what_is_left_of_a_service_that_ended_before_it_had_a_status_is_stopped_
 
 def changed(stage: Stage, what: Change, *reports: Report, **fields: object):
     """The case that a change is written."""
-    return facts(stage, *reports, **fields), what
+    return facts(stage, *reports, **fields), what  # type: ignore[arg-type]
 
 
 CHANGES = [
