@@ -74,6 +74,10 @@ class Activator:
     def take_over(self) -> None:
         """Know the services, so that a question about them can be answered. The edge must have been started."""
         self._take(self._catalog.current())
+        for key in self._board.keys() - self.services.keys():
+            # It ended while nobody looked: its drain needs this gateway's word all the same.
+            self.services[key] = self._new(key, None)
+            self._queue.add(key)
 
     async def run(self) -> None:
         """Keep the services until cancelled."""
@@ -118,8 +122,9 @@ class Activator:
                 self._queue.add(key)
         self._dependencies.take(snapshot)
 
-    def _new(self, key: Key, entry: Entry) -> Service:
-        service = Service(key, entry, Idleness(entry.service.spec.idle_timeout.total_seconds()), steering=self._edge.steering(key))
+    def _new(self, key: Key, entry: Entry | None) -> Service:
+        timeout = entry.service.spec.idle_timeout.total_seconds() if entry is not None else 0.0
+        service = Service(key, entry, Idleness(timeout), steering=self._edge.steering(key))
         if service.steering is None:
             self._edge.steer(key, None)
         return service

@@ -224,8 +224,9 @@ class Controller:
         await self._workloads.remove(key, facts.uid)
         await self._board.remove(key, facts.uid)
         await self._catalog.forget(key, facts.uid)
-        self._journal.record(Event(facts.now, key, EventKind.REMOVED))
-        log.info("service ended", service=str(key))
+        if facts.status is not None:
+            self._journal.record(Event(facts.now, key, EventKind.REMOVED))
+            log.info("service ended", service=str(key))
         self._memories.pop(key, None)
         if key in self._gatherer.snapshot.entries:
             self._queue.add(key)

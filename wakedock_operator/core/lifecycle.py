@@ -5,7 +5,7 @@
       │              undrain (back to Awake)
       └──force──▶ Draining (forced) ──commit──▶ Asleep
                         │  ▲
-                      wake └── give up ── Asleep        (a start that failed)
+                      wake └── give up ── Asleep        (a start that failed, or that is not wanted any more)
 
 Every change adds one to the epoch, so reports about the state before are void.
 """
