@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from wakedock_operator.adapters.metrics import Metrics
-from wakedock_operator.core.routing import route_services
+from wakedock_operator.core.routing import Route, route_services
 from wakedock_operator.ports.catalog import Catalog, Snapshot
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
 
@@ -27,6 +27,7 @@ class RouteKeeper:
         self._applied = applied
         self.in_force = asyncio.Event()
         """Set once the routes of some snapshot are in force."""
+        self._last: tuple[list[Route], float] | None = None
 
     async def run(self) -> None:
         """Apply until cancelled."""
@@ -34,20 +35,24 @@ class RouteKeeper:
             while not await self._apply(snapshot):
                 await asyncio.sleep(TRY_AGAIN)
                 snapshot = self._catalog.current()  # noqa: PLW2901 - a newer one makes the failed one void
-            self._applied()
 
     async def _apply(self, snapshot: Snapshot) -> bool:
         entries = snapshot.entries.values()
         routing = route_services((entry.order, entry.service) for entry in entries)
         longest = max((entry.service.spec.wake.timeout.total_seconds() for entry in entries), default=0.0)
+        wanted = (list(routing.routes.values()), max(longest, SHORTEST_WAKE))
+        if wanted == self._last:
+            return True
         try:
-            applied = await self._edge.apply(list(routing.routes.values()), longest_wake=max(longest, SHORTEST_WAKE))
+            applied = await self._edge.apply(wanted[0], longest_wake=wanted[1])
         except EdgeUnavailable as error:
             log.warning("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
             self._metrics.applied(ok=False)
             return False
         self._metrics.applied(ok=not applied.rejected)
+        self._last = wanted
         self.in_force.set()
+        self._applied()
         for key, reason in applied.rejected.items():
             log.warning("service cannot be routed", service=str(key), reason=reason)
         return True
