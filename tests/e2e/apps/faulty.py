@@ -1,4 +1,5 @@
-"""An app that behaves as it is told: `faulty.py BEHAVIOUR NAME LEDGER PORT`. Each start is noted in the ledger, as the echo does.
+"""An app that behaves as it is told: `faulty.py BEHAVIOUR NAME LEDGER PORT`. Each start is noted in the
+ledger, as the echo does, and each slow request.
 
 fine       answers every request with `METHOD PATH LENGTH PID`; `/crash` ends the process without an answer, `/slow/N` answers after N s
 late       as fine, but listens only after 0.7 s
@@ -28,6 +29,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/crash":
             os._exit(9)
         if self.path.startswith("/slow/"):
+            note("slow")
             time.sleep(float(self.path.removeprefix("/slow/")))
         answer = f"{self.command} {self.path} {len(body)} {os.getpid()}".encode()
         self.send_response(self.status)
@@ -43,6 +45,10 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
+def note(event: str) -> None:
+    os.write(book, json.dumps({"app": name, "event": event, "pid": os.getpid()}).encode() + b"\n")
+
+
 def hang(port: int) -> None:
     """Keep every connection, and say nothing on it."""
     kept = []
@@ -54,7 +60,7 @@ def hang(port: int) -> None:
 if __name__ == "__main__":
     behaviour, name, ledger, port = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
     book = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    os.write(book, json.dumps({"app": name, "event": "start", "pid": os.getpid()}).encode() + b"\n")
+    note("start")
     if behaviour == "exits":
         print(SECRET, flush=True)
         sys.exit(3)

@@ -1,0 +1,85 @@
+"""A start that cannot work ends with one clear sentence and an exit code of its own, and disturbs nothing."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.connection import ask
+from tests.e2e.failing import faulty, running
+from tests.e2e.installation import Installation, installed
+from wakedock_operator.errors import ExitCode
+
+pytestmark = [pytest.mark.e2e, pytest.mark.caddy]
+
+
+async def ended(installation: Installation) -> tuple[int, str]:
+    """Start it and wait for its end: exit code, and what it said since."""
+    await installation.launch()
+    assert installation.process is not None
+    code = await installation.process.wait()
+    return code, installation.log.read_text()[installation.began :]
+
+
+def one_sentence(said: str) -> str:
+    """The one line that was said besides the log."""
+    lines = [line for line in said.splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, said
+    assert "Traceback" not in said
+    return lines[0]
+
+
+async def test_a_second_instance_on_the_same_data_is_refused_and_the_first_one_serves_on(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as first:
+        first.define("web", hosts=["web.test"], app={"command": faulty("web", tmp_path / "ledger", "fine")})
+        await first.start()
+        pid = (await ask(first.port, "web.test")).body.split()[3]
+        caddy, process = first.caddy_pid(), first.process
+        assert process is not None
+        second = Installation(tmp_path, runtime_dir)
+        code, said = await ended(second)
+        assert code == ExitCode.ANOTHER_INSTANCE
+        assert f"process {process.pid}" in one_sentence(said)
+        assert str(first.data) in said
+        assert process.returncode is None
+        assert first.caddy_pid() == caddy
+        assert running(caddy)
+        assert (await ask(first.port, "web.test")).body.split()[3] == pid
+
+
+async def test_a_port_in_use_is_said(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as installation:
+        with socket.create_server(("127.0.0.1", installation.port)):
+            code, said = await ended(installation)
+        assert code == ExitCode.PORT_IN_USE
+        assert f"127.0.0.1:{installation.port}" in one_sentence(said)
+        await installation.start()
+        assert (await ask(installation.port, "web.test")).status == 404, "it starts once the port is free"
+
+
+OLD = """#!/bin/sh
+echo 'v2.6.2 h1:old'
+"""
+
+
+@pytest.mark.parametrize("script, code, says", [(None, ExitCode.CADDY_MISSING, "caddy"), (OLD, ExitCode.CADDY_TOO_OLD, "2.11.4")])
+async def test_a_caddy_that_is_not_there_or_too_old_is_said(
+    tmp_path: Path, runtime_dir: Path, script: str | None, code: ExitCode, says: str
+):
+    binary = tmp_path / "caddy"
+    if script is not None:
+        binary.write_text(script)
+        binary.chmod(0o755)
+    async with installed(tmp_path, runtime_dir, "--caddy", str(binary)) as installation:
+        found, said = await ended(installation)
+        assert found == code
+        assert says in one_sentence(said)
+
+
+async def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as installation:
+        installation.data.write_text("")
+        code, said = await ended(installation)
+        assert code == ExitCode.DIRECTORY_UNUSABLE
+        assert str(installation.data) in one_sentence(said)
+        installation.data.unlink()
