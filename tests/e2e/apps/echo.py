@@ -6,10 +6,11 @@ Answers with a JSON document about the request. Some paths do more:
     /environment        the process: environment, arguments, folder, user
     /events             server-sent events: one at once, the next ones whenever `/release` is asked for, three in all
     /wait               answers when `/release` was asked for
-    /most               how many requests were worked on at once, at most
+    /veto               409 while the file named by VETO is there
     /status/NNN         answers with this status
     /early              sends 103 before 200
 With GATE in the environment it begins to listen when it can read a byte from there.
+With BROKEN in the environment `/` is answered with 500, with STUBBORN it ignores the request to end.
 LEDGER gets one line of JSON for each start, request and end, with the monotonic time, by O_APPEND before the answer.
 """
 
@@ -108,15 +109,18 @@ class Handler(BaseHTTPRequestHandler):
             yield part
 
     def answer(self) -> None:
+        path = self.path.partition("?")[0]
+        if path == "/release":
+            self.server.gate.open()
+            self.send(200, {})
+            return
         with self.server.parallel:
             length, digest = self.body()
-            path = self.path.partition("?")[0]
-            ident = self.headers.get("X-Id", "")
-            self.server.ledger.note("request", method=self.command, path=path[:100], id=ident)
+            # Before the note: whoever reads it may let go at once.
+            opened = self.server.gate.opened
+            self.server.ledger.note("request", method=self.command, path=path[:100], agent=self.headers.get("User-Agent", ""))
             if path == "/wait":
-                self.server.gate.wait(self.server.gate.opened + 1)
-            elif path == "/release":
-                self.server.gate.open()
+                self.server.gate.wait(opened + 1)
             elif path == "/events":
                 self.events()
                 return
@@ -124,8 +128,14 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_response_only(103)
                 self.send_header("Link", "</style.css>; rel=preload")
                 self.end_headers()
-            status = int(path.rpartition("/")[2]) if path.startswith("/status/") else 200
-            self.send(status, self.document(path, length, digest))
+            self.send(self.status(path), self.document(path, length, digest))
+
+    def status(self, path: str) -> int:
+        if path.startswith("/status/"):
+            return int(path.rpartition("/")[2])
+        if path == "/veto":
+            return 409 if Path(os.environ["VETO"]).exists() else 200
+        return 500 if path == "/" and "BROKEN" in os.environ else 200
 
     def document(self, path: str, length: int, digest: str) -> dict[str, object]:
         if path == "/environment":
@@ -200,7 +210,7 @@ def main() -> None:
         os._exit(0)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        signal.signal(number, end)
+        signal.signal(number, signal.SIG_IGN if "STUBBORN" in os.environ else end)
     if "GATE" in os.environ:
         with Path(os.environ["GATE"]).open("rb", buffering=0) as gate:
             gate.read(1)
