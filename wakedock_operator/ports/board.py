@@ -15,7 +15,10 @@ class Board(Protocol):
     """One status per service. Every write is atomic; a reader sees the old one or the new one."""
 
     def view(self, key: Key) -> Status | None:
-        """The status as last seen here. It may lag; no grant and no stop rests on it alone. No I/O."""
+        """The status as last seen here. It may lag; no grant and no stop rests on it alone. No I/O.
+
+        Never older than what a call here was answered with: a gateway that reported has seen what its report was merged into.
+        """
         ...
 
     async def read(self, key: Key) -> Status | None:

@@ -34,7 +34,7 @@ class FakeBoard:
     async def swap(self, key: Key, old: Status | None, new: Status) -> Status:
         """See Board."""
         present = self._statuses.get(key)
-        if (present is None) != (old is None) or (present is not None and old is not None and present.version != old.version):
+        if _token(present) != _token(old):
             message = f"the status of {key} changed since it was read"
             raise Conflict(message)
         written = replace(new, version=1 if present is None else present.version + 1)
@@ -69,3 +69,8 @@ class FakeBoard:
     def _drop(self, key: Key) -> None:
         del self._statuses[key]
         self._changes.announce(key)
+
+
+def _token(status: Status | None) -> tuple[str, int] | None:
+    """What a swap compares: versions count per service, and a successor of the same name is another service."""
+    return None if status is None else (status.uid, status.version)
