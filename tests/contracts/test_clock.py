@@ -35,7 +35,9 @@ async def test_neither_clock_goes_backwards_by_itself(clock: Clock):
 @pytest.mark.looptime(start=1000)
 async def test_both_fake_clocks_go_with_the_loop_and_only_the_wall_clock_steps():
     clock = FakeClock()
-    assert (clock.monotonic(), clock.now()) == (1000, MONDAY_NOON)
+    assert clock.monotonic() == pytest.approx(1000)
+    assert clock.now() == MONDAY_NOON
     await asyncio.sleep(90)
     clock.step(timedelta(hours=-1))
-    assert (clock.monotonic(), clock.now()) == (1090, MONDAY_NOON + timedelta(seconds=90, hours=-1))
+    assert clock.monotonic() == pytest.approx(1090)
+    assert clock.now() == MONDAY_NOON + timedelta(seconds=90, hours=-1)

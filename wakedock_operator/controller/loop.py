@@ -22,6 +22,7 @@ from wakedock_operator.ports.workloads import VersionMoved, Workloads
 from wakedock_operator.resource import Key, OnExit
 from wakedock_operator.workqueue import WorkQueue
 
+from .clock_steps import clock_steps
 from .gather import Gatherer
 from .memory import Memory
 
@@ -72,6 +73,7 @@ class Controller:
             tasks.create_task(self._follow_catalog())
             tasks.create_task(self._follow(self._board.watch()))
             tasks.create_task(self._follow(self._workloads.watch()))
+            tasks.create_task(self._follow_clock())
 
     async def sleep_for_shutdown(self) -> None:
         """Put every service to sleep whose `sleep.onExit` says so; returns when none of them runs any more."""
@@ -85,14 +87,22 @@ class Controller:
 
     def edge_changed(self) -> None:
         """Routes were applied: the conditions of every service may be others now."""
-        for key in self._memories:
-            self._queue.add(key)
+        self._look_at_all()
 
     # What wakes it up
 
     async def _follow_catalog(self) -> None:
         async for snapshot in self._catalog.changes():
             self._take(snapshot)
+
+    async def _follow_clock(self) -> None:
+        async for step in clock_steps(self._clock):
+            log.warning("the wall clock stepped: all schedules and pins are looked at again", seconds=round(step, 3))
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        for key in self._memories:
+            self._queue.add(key)
 
     def _take(self, snapshot: Snapshot) -> None:
         before = self._gatherer.snapshot
