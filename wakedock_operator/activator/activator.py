@@ -184,7 +184,10 @@ class Activator:
             return None
         await self._activity.look(service, status)
         now = self.clock.monotonic()
-        asked = refusal is None and (bool(service.holds) or service.wanted(now))
+        # A service of that name has ended and another one follows: who waits here waits for the one that follows.
+        succeeded = service.entry is not None and service.entry.uid != status.uid
+        held, wanted = bool(service.holds) and not succeeded, service.wanted(now) and not succeeded
+        asked = refusal is None and (held or wanted)
         dependencies_ready = await self._dependencies.ready(service, asked=asked, now=now)
         draining = service.draining
         forced = status.forced
@@ -194,8 +197,8 @@ class Activator:
             status=status,
             memory=service.memory,
             steering=service.steering,
-            held=bool(service.holds),
-            wanted=service.wanted(now),
+            held=held,
+            wanted=wanted,
             refusing=service.refusal(now) is not None,
             in_flight=not forced and (service.touched or (draining is not None and draining.in_flight)),
             quiet=draining is not None and draining.quiet,

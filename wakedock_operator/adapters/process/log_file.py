@@ -5,6 +5,7 @@ and truncation may be lost; nothing else is.
 """
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -33,12 +34,21 @@ class LogFile:
     def open(self) -> int:
         """A descriptor for a process to write to. Falls back to /dev/null, and says why in `problem`."""
         try:
-            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+            descriptor = self._open()
         except OSError as error:
             self.problem = f"{self.path} cannot be opened: {error.strerror}; the app's output is not kept"
             return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self.problem = None
+        return descriptor
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+        space = os.fstatvfs(descriptor)
+        if space.f_blocks and not space.f_bavail:
+            # Opening succeeds on a full disk, but many an app fails its requests when it cannot write its log line about them.
+            os.close(descriptor)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return descriptor
 
     @property
