@@ -248,9 +248,24 @@ def test_the_next_step_of_a_gateway(given: Facts, step: Step):
         pytest.param(status(Stage.DRAINING, says(DRAINED, "b")), Memory(EPOCH), id="another gateway's report is not its own"),
     ],
 )
-def test_a_restart_reads_the_own_report_back_and_fences_again(status: Status, remembered: Memory):
+def test_the_own_report_is_read_back_when_an_epoch_is_adopted(status: Status, remembered: Memory):
     assert adopt(status, "a") == remembered
-    assert after(facts(Stage.AWAKE, memory=Memory()), Adopt()).epoch == EPOCH
+
+
+@pytest.mark.parametrize(
+    "before, stage, remembered",
+    [
+        pytest.param(Memory(), Stage.DRAINING, Memory(EPOCH, drained=True), id="a Drained may be on its way"),
+        pytest.param(Memory(), Stage.FORCED, Memory(EPOCH, drained=True), id="in a forced drain too"),
+        pytest.param(Memory(), Stage.AWAKE, Memory(EPOCH), id="not while awake"),
+        pytest.param(Memory(), Stage.ASLEEP, Memory(EPOCH), id="while asleep it fences again"),
+        pytest.param(
+            Memory(EPOCH - 1, fenced=True, drained=True, allowed=True), Stage.DRAINING, Memory(EPOCH), id="a new epoch begins with nothing"
+        ),
+    ],
+)
+def test_what_a_gateway_remembers_after_a_restart(before: Memory, stage: Stage, remembered: Memory):
+    assert after(facts(stage, memory=before), Adopt()) == remembered
 
 
 ASLEEP_BY_NOW = replace(status(Stage.ASLEEP), epoch=EPOCH + 1)

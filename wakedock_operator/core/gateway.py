@@ -26,13 +26,17 @@ class Memory:
     """A request was let through in this drain: no `Drained` any more, and `Busy` is owed."""
 
 
-def adopt(status: Status, gateway: str) -> Memory:
-    """The memory for a new epoch, or after a restart: the gateway's own report is read back before anything is decided."""
+def adopt(status: Status, gateway: str, *, restarted: bool = False) -> Memory:
+    """The memory for a new epoch, or after a restart: the gateway's own report is read back before anything is decided.
+
+    After a restart `Drained` counts as sent in any drain: the report of the process that died may still be on its way.
+    """
     own = status.report_of(gateway)
+    draining = status.serving is Serving.DRAINING
     return Memory(
         epoch=status.epoch,
-        drained=own is ReportKind.DRAINED,
-        allowed=own is ReportKind.BUSY and status.serving is Serving.DRAINING,
+        drained=own is ReportKind.DRAINED or (restarted and draining),
+        allowed=own is ReportKind.BUSY and draining,
     )
 
 
@@ -166,7 +170,7 @@ def after(facts: Facts, step: Step, *, answer: Status | None = None) -> Memory:
     memory = facts.memory
     match step:
         case Adopt():
-            return adopt(facts.status, facts.gateway)
+            return adopt(facts.status, facts.gateway, restarted=memory.epoch == Memory().epoch)
         case Fence():
             return replace(memory, fenced=True)
         case Say(kind=ReportKind.DRAINED):
