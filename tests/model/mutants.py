@@ -110,6 +110,10 @@ def forget_drained(facts: gateway.Facts, step: gateway.Step, *, answer: Status |
     return replace(memory, drained=False) if isinstance(step, gateway.Adopt) else memory
 
 
+def forget_sent(facts: gateway.Facts, step: gateway.Step, *, answer: Status | None = None) -> gateway.Memory:
+    return gateway.adopt(facts.status, facts.gateway) if isinstance(step, gateway.Adopt) else gateway.after(facts, step, answer=answer)
+
+
 def allowed_by_any_answer(facts: gateway.Facts, step: gateway.Step, *, answer: Status | None = None) -> gateway.Memory:
     memory = gateway.after(facts, step, answer=answer)
     return replace(memory, allowed=True) if isinstance(step, gateway.Say) and step.kind is ReportKind.BUSY else memory
@@ -290,6 +294,14 @@ MUTANTS = (
     Mutant("Sleep 2", "Drained after letting a request through", Rules(decide_gateway=shown(let_through_forgotten)), VERSIONED, TWO),
     Mutant("Sleep 2", "let through whatever the answer to Busy shows", Rules(after=allowed_by_any_answer), VERSIONED, ONE),
     Mutant("Sleep 2", "forget Drained over a restart", Rules(after=forget_drained), VERSIONED, Bounds(arrivals=1, restarts=1)),
+    Mutant(
+        "Sleep 2",
+        "forget over a restart that Drained may be on its way",
+        Rules(after=forget_sent),
+        VERSIONED,
+        Bounds(arrivals=1, restarts=1),
+    ),
+    Mutant("Sleep 2", "let Drained land after Busy", Rules(conditional=False), VERSIONED, Bounds(arrivals=1, restarts=1)),
     Mutant("Sleep 2", "adopt without steering to the hold", Rules(decide_gateway=adopt_as_it_steers), VERSIONED, ONE),
     Mutant("Sleep 3", "sleep although a gateway said Busy", Rules(decide_controller=busy_drain_goes_on), VERSIONED, ONE),
     Mutant("Sleep 3", "do without the gateways that say nothing", Rules(decide_controller=told(silent_is_idle)), VERSIONED, ONE),

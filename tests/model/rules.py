@@ -68,6 +68,8 @@ class Rules:
     """Fencing moves the version."""
     fresh: bool = True
     """An observation is dropped once its gateway started or fenced."""
+    conditional: bool = True
+    """A report fails when its gateway's entry has changed since. Needed only where a write can outlive its writer."""
     answers: bool = True
     """A gateway has seen the status that its report was merged into. Needed only where stops go by intent: the intent may be in it."""
 
@@ -148,10 +150,11 @@ class Halves:
     def _gateway_facts(self, g: Gateway, suspended: bool, *, idle: bool, patience_over: bool, may_start: bool) -> gateway.Facts:
         reports = () if g.said == NOTHING else (Report(NAMES[0], REPORTS[g.said][0], EPOCH, REPORTS[g.said][1]),)
         asked = g.held or g.wanted
+        memory = gateway.Memory(EPOCH if g.adopted else EPOCH - 1, g.fenced, g.drained, g.allowed, g.let_through)
         return gateway.Facts(
             gateway=NAMES[0],
             status=_status(g.stage, g.stop, 0, reports),
-            memory=gateway.Memory(EPOCH if g.adopted else EPOCH - 1, g.fenced, g.drained, g.allowed, g.let_through),
+            memory=gateway.Memory() if g.restarted else memory,
             steering=None if g.steering == HOLD else "app" if g.steering == APP else f"instance-{g.steering}",
             held=g.held,
             wanted=g.wanted,

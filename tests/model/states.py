@@ -66,6 +66,8 @@ class Gateway(NamedTuple):
     current: bool = True
     """The status it has seen is of the present epoch."""
     adopted: bool = True
+    restarted: bool = False
+    """Its activator restarted and has adopted nothing yet."""
     fenced: bool = False
     drained: bool = False
     allowed: bool = False
@@ -79,6 +81,8 @@ class Gateway(NamedTuple):
     look: tuple[()] | Look = ()
     answered: int = 0
     drain: int = NOT_LOOKED
+    late: bool = False
+    """A `Drained` that its activator sent before it died is still on its way."""
 
 
 class Controller(NamedTuple):

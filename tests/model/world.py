@@ -11,6 +11,7 @@ from tests.model.rules import Decision, Effect, Halves, Rules
 from tests.model.states import (
     APP,
     AWAKE,
+    DRAINED,
     FOUND,
     HOLD,
     NOT_LOOKED,
@@ -83,12 +84,18 @@ class World:
         g, name = s.gateways[n], f"gateway {n}"
         for effect in self.halves.gateway_steps(g, suspended=s.board.suspended):
             yield (name, effect.kind, str(effect.argument)), self._carry_out(s, n, effect)
+            if (effect.kind, effect.argument) == ("Say", DRAINED) and s.left.restarts and not self.kind.stops_by_intent:
+                left = s.left._replace(restarts=s.left.restarts - 1)
+                late = self._restarted(s.board, g)._replace(late=g.current)
+                yield (name, "restarts with Drained on its way"), put(s, n, late)._replace(left=left)
         if not g.current or g.stop != s.board.stop:
             yield (name, "sees the status"), put(s, n, self._sees(s.board, g))
         if g.look and g.look != self._look(s.backend):
             yield (name, "is told that the backend changed"), put(s, n, g._replace(look=()))
         if g.stage == AWAKE and g.adopted and self.kind.restarts_itself and g.steering not in {HOLD, APP} and any(running(s.backend)):
             yield (name, "steers to the stable address"), put(s, n, g._replace(steering=APP))
+        if g.late:
+            yield (name, "is said to be drained by the late report"), put(s, n, g._replace(late=False, said=DRAINED))
         for instance in g.in_flight:
             yield (name, "answers", str(instance)), put(s, n, g._replace(in_flight=tuple(i for i in g.in_flight if i != instance)))
         if g.held:
@@ -124,9 +131,9 @@ class World:
             case "Steer":
                 return put(s, n, g._replace(steering=effect.argument, drain=NOT_LOOKED))
             case "Adopt":
-                return put(s, n, g._replace(adopted=True, drain=NOT_LOOKED))
+                return put(s, n, g._replace(adopted=True, restarted=False, drain=NOT_LOOKED))
             case "Say":
-                g = g._replace(said=effect.argument)
+                g = g._replace(said=effect.argument, late=g.late and not self.rules.conditional)
                 return put(s, n, self._sees(s.board, g) if self.rules.answers and self.kind.stops_by_intent else g)
             case "LookInFlight":
                 return put(s, n, g._replace(drain=FOUND if g.in_flight else QUIET))
@@ -172,6 +179,7 @@ class World:
             drained=False,
             allowed=False,
             let_through=False,
+            late=False,
         )
 
     def _restarted(self, board: Board, g: Gateway) -> Gateway:
@@ -180,10 +188,12 @@ class World:
             board.stage,
             board.stop,
             adopted=False,
+            restarted=True,
             said=g.said if g.current else NOTHING,
             steering=g.steering,
             in_flight=g.in_flight,
             held=g.held,
+            late=g.late and g.current,
         )
 
     # Controller
