@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from hack.reference import api, commands, conditions, configuration, exit_codes, metrics, wakeservice
+from hack.reference import api, commands, conditions, configuration, exit_codes, lifecycle, metrics, wakeservice
 from wakedock_operator.resource.schema import schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +20,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     ".env.example": configuration.environment,
     "docs/reference/conditions.md": conditions.reference,
     "docs/reference/metrics.md": metrics.reference,
+    "docs/design/lifecycle.md": lifecycle.page,
     "docs/reference/commands.md": commands.reference,
     "docs/reference/exit-codes.md": exit_codes.reference,
     "docs/reference/api.md": api.reference,
