@@ -107,6 +107,9 @@ class Controller:
     def _take(self, snapshot: Snapshot) -> None:
         before = self._gatherer.snapshot
         self._gatherer.take(snapshot)
+        for problem in snapshot.problems:
+            if problem not in before.problems:
+                log.warning("not served as defined", source=problem.source, problem=problem.message)
         self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
             if before.entries.get(key) is not snapshot.entries.get(key) or key not in self._memories:
