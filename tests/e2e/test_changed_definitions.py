@@ -180,3 +180,21 @@ async def test_a_suspended_service_answers_503_and_never_wakes():
         redefine(stand, "web")
         await installation.until("web", lambda record: condition(record, "Ready")[0] == "True")
         assert await pid_of(stand, "web.test") != before
+
+
+async def test_a_service_that_comes_back_while_it_ends_is_served_again():
+    async with standing(lambda plan: behaving(plan, "web", "fine")) as stand:
+        installation = stand.installation
+        before = await pid_of(stand, "web.test")
+        await installation.until_serving("web", "Awake")
+        in_flight = asyncio.create_task(ask(stand.port, "web.test", "/slow/0.7", "POST", body=b"x"))
+        await installation.until("web", lambda _: stand.noted("web", event="slow") != [])
+        (installation.definitions / "web.yaml").unlink()
+        await installation.until("web", lambda record: record["drain"] is not None and record["drain"]["reason"] == "Removed")
+        redefine(stand, "web")
+        await installation.until_serving("web", "Asleep")
+        held = [asyncio.create_task(pid_of(stand, "web.test")) for _ in range(3)]
+        assert int((await in_flight).body.split()[3]) == before, "what was in flight ends where it began"
+        (after,) = set(await asyncio.gather(*held))
+        assert after != before
+        assert not running(before)

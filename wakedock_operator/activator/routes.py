@@ -7,8 +7,10 @@ import structlog
 
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core.routing import Route, route_services
+from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Catalog, Snapshot
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
+from wakedock_operator.resource import Key
 
 log = structlog.get_logger(__name__)
 
@@ -18,29 +20,53 @@ TRY_AGAIN = 0.5
 
 
 class RouteKeeper:
-    """Follows the catalogue and applies. Only hosts, paths, protocol, ignore rules, limits and a new longest time-out make a difference."""
+    """Follows the catalogue and applies. Only hosts, paths, protocol, ignore rules, limits and a new longest time-out make a difference.
 
-    def __init__(self, *, catalog: Catalog, edge: Edge, metrics: Metrics, applied: Callable[[], None]) -> None:
+    A service without hosts has a route without hosts, and one that has ended keeps such a route until its record is gone: what was in
+    flight when its hosts were taken away must stay in the in-flight list, or a drain would find nothing and cut it.
+    """
+
+    def __init__(self, *, catalog: Catalog, board: Board, edge: Edge, metrics: Metrics, applied: Callable[[], None]) -> None:
         self._catalog = catalog
+        self._board = board
         self._edge = edge
         self._metrics = metrics
         self._applied = applied
         self.in_force = asyncio.Event()
         """Set once the routes of some snapshot are in force."""
         self._last: tuple[list[Route], float] | None = None
+        self._ending: set[Key] = set()
 
     async def run(self) -> None:
         """Apply until cancelled."""
-        async for snapshot in self._catalog.changes():
-            while not await self._apply(snapshot):
-                await asyncio.sleep(TRY_AGAIN)
-                snapshot = self._catalog.current()  # noqa: PLW2901 - a newer one makes the failed one void
+        async with asyncio.TaskGroup() as tasks:
+            again = asyncio.Event()
+            tasks.create_task(self._follow_catalog(again))
+            tasks.create_task(self._follow_ends(again))
+            while True:
+                await again.wait()
+                again.clear()
+                if not await self._apply(self._catalog.current()):
+                    await asyncio.sleep(TRY_AGAIN)
+                    again.set()
+
+    async def _follow_catalog(self, again: asyncio.Event) -> None:
+        async for _ in self._catalog.changes():
+            again.set()
+
+    async def _follow_ends(self, again: asyncio.Event) -> None:
+        async for key in self._board.watch():
+            if key in self._ending and self._board.view(key) is None:
+                again.set()
 
     async def _apply(self, snapshot: Snapshot) -> bool:
         entries = snapshot.entries.values()
         routing = route_services((entry.order, entry.service) for entry in entries)
         longest = max((entry.service.spec.wake.timeout.total_seconds() for entry in entries), default=0.0)
-        wanted = (list(routing.routes.values()), max(longest, SHORTEST_WAKE))
+        self._ending = set(self._board.keys() - snapshot.entries.keys())
+        hidden = (self._ending | snapshot.entries.keys()) - routing.routes.keys()
+        routes = [*routing.routes.values(), *(Route(key, ()) for key in sorted(hidden))]
+        wanted = (routes, max(longest, SHORTEST_WAKE))
         if wanted == self._last:
             return True
         try:

@@ -119,7 +119,7 @@ async def composed(settings: Settings, directories: Directories) -> AsyncIterato
             metrics=metrics,
             gateways=frozenset({GATEWAY}),
         )
-        routes = RouteKeeper(catalog=catalog, edge=edge, metrics=metrics, applied=controller.edge_changed)
+        routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=controller.edge_changed)
         yield Parts(settings, directories, catalog, board, workloads, edge, journal, metrics, activator, controller, routes, clock)
 
 

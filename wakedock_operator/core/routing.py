@@ -42,7 +42,7 @@ class Route:
 
     key: Key
     claims: tuple[tuple[str, str], ...]
-    """(host, path) pairs that are this service's alone."""
+    """(host, path) pairs that are this service's alone; none for one that takes no requests (any more): what is in flight still counts."""
     upstream: Upstream = Upstream.HTTP
     max_connections: int | None = None
     ignore: Ignore = Ignore()

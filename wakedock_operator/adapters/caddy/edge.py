@@ -93,14 +93,18 @@ class CaddyEdge:
             # Not silence: a Caddy that was ended in order carries nothing, and the apps may be put to sleep after it.
             return InFlight({}, 0.0)
         entries, took = await self._admin.upstreams()
-        prefixes = tuple(f"{{file.{folder}/" for folder in (self._options.steer, self._options.ignored))
+        uncounted = f"{{file.{self._options.ignored}/"
+        prefixes = (f"{{file.{self._options.steer}/", uncounted)
         counts: dict[Key, int] = {}
+        ignored: dict[Key, int] = {}
         for entry in entries:
             address = entry["address"]
             if entry["num_requests"] and address.startswith(prefixes):
                 key = Key.from_file_name(address.rpartition("/")[2].removesuffix("}"))
                 counts[key] = counts.get(key, 0) + entry["num_requests"]
-        return InFlight(counts, took)
+                if address.startswith(uncounted):
+                    ignored[key] = entry["num_requests"]
+        return InFlight(counts, took, ignored)
 
     def steer(self, key: Key, address: str | None) -> None:
         self._files.write(key, address)
@@ -148,7 +152,8 @@ class CaddyEdge:
 
     def _complete(self, routes: Sequence[Route]) -> None:
         for route in routes:
-            self._files.complete(route.key)
+            if route.claims:
+                self._files.complete(route.key)
 
     async def _load(self, content: bytes, revision: str) -> None:
         await asyncio.sleep(self._not_before - time.monotonic())

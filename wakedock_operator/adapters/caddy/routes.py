@@ -24,7 +24,7 @@ def named_routes(options: CaddyOptions, routes: Sequence[Route]) -> Json:
     """`services` carries requests to apps, `reserved` leads `/.wakedock/` to WakeDock's own pages.
 
     A service whose hosts differ in their paths gets a named route, so that each service has exactly one proxy, one pool of connections
-    and one entry in the in-flight list.
+    and one entry in the in-flight list. So does a service without hosts, though nobody invokes it: the proxy keeps that entry.
     """
     by_claims = _hosts_by_claims(routes)
     places: dict[Key, int] = defaultdict(int)
@@ -36,7 +36,7 @@ def named_routes(options: CaddyOptions, routes: Sequence[Route]) -> Json:
     handlers: dict[Key, list[Json]] = {}
     for route in routes:
         own = service_handlers(options, route)
-        if places[route.key] > 1:
+        if places[route.key] != 1:
             named[_name(route.key)] = {"handle": own}
             own = [{"handler": "invoke", "name": _name(route.key)}]
         handlers[route.key] = own
