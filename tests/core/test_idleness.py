@@ -6,9 +6,9 @@ from wakedock_operator.core.idleness import SHORTEST_LOOK, Idleness, adopted
 timeouts = st.floats(min_value=1.0, max_value=7200.0)
 
 
-def when_idle(state: Idleness, requests: list[float]) -> float:
+def when_idle(state: Idleness, requests: list[float], *, begin: float = 0.0) -> float:
     """Look whenever the state asks for it, until it is idle; a look is active when a request came since the one before."""
-    now = state.next_look()
+    now = begin
     while not state.idle():
         before = state.looked if state.looked is not None else -1.0
         state = state.after_look(now, active=any(before < request <= now for request in requests))
@@ -32,7 +32,8 @@ def test_an_app_is_idle_between_t_and_1_1_t_after_its_last_request_or_while_one_
 @given(timeouts, st.floats(min_value=0.0, max_value=10_000.0))
 def test_after_a_restart_the_quiet_time_before_it_counts(timeout: float, quiet_for: float):
     state = adopted(timeout, now=100.0, quiet_for=quiet_for)
-    asleep = 100.0 if state.idle() else when_idle(state, [])
+    assert not state.idle()
+    asleep = when_idle(state, [], begin=100.0)
     left = max(0.0, timeout - quiet_for)
     assert left * (1 - 1e-9) - 1e-6 <= asleep - 100.0 <= left + SHORTEST_LOOK + 1e-6
 

@@ -99,6 +99,8 @@ class Steps:
         if status.serving is Serving.AWAKE:
             service.touched = False
             service.last_request = now
+            if restarted:
+                self._edge.touched(service.key)  # armed anew: what came before is in the time of the last touch
             touched = self._edge.last_touch(service.key)
             if restarted and touched is not None:
                 service.idleness = adopted(timeout, now=now, quiet_for=self._clock.now().timestamp() - touched)
@@ -120,6 +122,8 @@ class Steps:
         service.saw_failure(service.backend.failure, self._clock.monotonic(), fail_fast=fail_fast)
         if all(instance.id != service.answered for instance in service.backend.live):
             service.answered = None
+        if service.backend.desired > 0:
+            self._dependencies.moved(service)
         return None
 
     async def _start(self, service: Service) -> float | None:
@@ -167,7 +171,7 @@ class Steps:
         due = service.holds.release(now, in_flight=in_flight)
         if service.attempt is not None:
             self._woke(service, service.attempt.phases(now))
-        self._dependencies.served(service)
+        self._dependencies.moved(service)
         service.granted()
         return due
 

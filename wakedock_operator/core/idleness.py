@@ -44,7 +44,8 @@ class Idleness:
 def adopted(timeout: float, *, now: float, quiet_for: float) -> Idleness:
     """The state of a service that was awake before a restart, whose last known activity is `quiet_for` seconds ago.
 
-    The time in which nobody looked counts as quiet only because a touch in it would have moved `quiet_for`.
+    The time in which nobody looked counts as quiet only because a touch in it would have moved `quiet_for`. A look is due at once: what is
+    still in flight is not known yet.
     """
     quiet = max(0.0, min(quiet_for, timeout))
-    return Idleness(timeout, since=now - quiet, looked=now)
+    return Idleness(timeout, since=now - quiet)

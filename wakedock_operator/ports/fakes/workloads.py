@@ -27,6 +27,11 @@ class _Workload:
     lines: list[str] = field(default_factory=list)
 
 
+def _made_of(service: WakeService | None) -> tuple[object, ...]:
+    """What a running instance was made of; a change of anything else leaves it as it is."""
+    return () if service is None else (service.spec.app, service.spec.port)
+
+
 class FakeWorkloads:
     """The whole port for one-instance workloads. By itself nothing happens after a start or a stop: the script methods make it happen.
 
@@ -140,7 +145,7 @@ class FakeWorkloads:
             version=str(workload.moves),
             instances=instances,
             failure=workload.failure,
-            outdated=bool(live) and workload.definition is not None and workload.started_from != workload.definition,
+            outdated=bool(live) and workload.definition is not None and _made_of(workload.started_from) != _made_of(workload.definition),
         )
 
     async def start(self, key: Key) -> None:
