@@ -21,7 +21,7 @@ from wakedock_operator.activator.service import Service
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.controller.loop import Controller
 from wakedock_operator.core.observation import Observation
-from wakedock_operator.core.status import Asker, Condition, Failure, FailureReason, ReportKind, Serving, Status
+from wakedock_operator.core.status import Asker, Condition, DrainReason, Failure, FailureReason, ReportKind, Serving, Status
 from wakedock_operator.ports.fakes.board import FakeBoard
 from wakedock_operator.ports.fakes.catalog import FakeCatalog
 from wakedock_operator.ports.fakes.clock import FakeClock
@@ -247,6 +247,12 @@ class Machine:
     def serving(self, key: Key = HELLO) -> Serving:
         """Where its requests go."""
         return self.status(key).serving
+
+    def drained_by(self, key: Key = HELLO) -> DrainReason:
+        """Why it goes, or went, to sleep."""
+        drain = self.status(key).drain
+        assert drain is not None
+        return drain.reason
 
     def said(self, key: Key = HELLO) -> ReportKind | None:
         """What the gateway says about the present epoch."""
