@@ -35,6 +35,14 @@ def pytest_configure() -> None:
     asyncio.set_event_loop(None)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many states the protocol's model visited; the workers of a parallel run report them with each test."""
+    reports = terminalreporter.getreports("passed")
+    states = sum(value for report in reports for name, value in report.user_properties if name == "states")
+    if states:
+        terminalreporter.write_line(f"the protocol's model visited {states:,} states")
+
+
 @pytest.fixture(scope="session")
 def large(request: pytest.FixtureRequest) -> bool:
     """Whether models and soaks are asked for their long form (`make model`, `make soak`)."""

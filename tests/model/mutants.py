@@ -267,7 +267,7 @@ ONE = Bounds(arrivals=1)
 TWO = Bounds(arrivals=2)
 WHY_LAST_LOOK = (
     "the model's quiet moment is perfect: nothing is in flight once a drain found nothing. In the world a stalled goroutine may count its "
-    "request late; the last look makes that window smaller and is tested with the real Caddy"
+    "request late, and the last look makes that window smaller"
 )
 WHY_READY = (
     "a wake that is written early loses nothing: gateways probe before they steer. The clause keeps a failing start from counting as a wake"
