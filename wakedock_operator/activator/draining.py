@@ -11,6 +11,9 @@ QUIET_MOMENT = 0.1
 QUIET_ANSWERS = 5
 """… and at least as long as this many of the slowest answers of this drain."""
 RETRY = 0.05
+"""Seconds between two looks at a drain that something in flight holds up …"""
+SLOWEST_RETRY = 1.0
+"""… which grow to this many with the age of the drain: a connection may stay for hours."""
 
 
 @dataclass(slots=True)
@@ -26,8 +29,11 @@ class Draining:
     """Drained."""
     next_look: float = 0.0
 
-    def after_look(self, *, in_flight: bool, took: float, asked_at: float, now: float) -> None:
-        """Take in one answered look that was asked for at `asked_at`, took `took` seconds and is answered `now`."""
+    def after_look(self, *, in_flight: bool, took: float, asked_at: float, now: float, ignored: bool = False) -> None:
+        """Take in one answered look that was asked for at `asked_at`, took `took` seconds and is answered `now`.
+
+        What is in flight of `ignored` requests keeps the drain waiting, but is no sign that somebody uses the app.
+        """
         self.slowest = max(self.slowest, took)
         if self.answered_at is None:
             self.answered_at = now
@@ -37,8 +43,8 @@ class Draining:
             self.next_look = self.answered_at + self._quiet_moment()
             return
         self.in_flight = in_flight
-        self.quiet = not self.in_flight
-        self.next_look = now + RETRY
+        self.quiet = not in_flight and not ignored
+        self.next_look = now + min(max(RETRY, (now - self.answered_at) / 10), SLOWEST_RETRY)
 
     def _quiet_moment(self) -> float:
         return max(QUIET_MOMENT, QUIET_ANSWERS * self.slowest)
