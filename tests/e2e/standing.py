@@ -14,6 +14,7 @@ import httpx
 
 from tests.e2e.installation import Installation, installed
 
+PYTHON = [sys.executable, "-I"]
 APPS = Path(__file__).parent / "apps"
 Spec = dict[str, Any]
 
@@ -25,12 +26,17 @@ class Standing:
         self.installation = installation
         self.ledger = plan.ledger
         self.gates = plan.gates
+        self.services = plan.services
         self.port = installation.port
 
     def noted(self, *apps: str, event: str | None = None) -> list[dict[str, Any]]:
         """What these apps (all, when none is named) noted, in the order in which they did."""
         lines = [json.loads(line) for line in self.ledger.read_bytes().splitlines()] if self.ledger.exists() else []
         return [line for line in lines if (not apps or line["app"] in apps) and event in (None, line["event"])]
+
+    def change(self, name: str, **spec: Any) -> None:
+        """Replace fields of a definition."""
+        self.installation.define(name, **self.services[name] | spec)
 
     async def held(self) -> int:
         """How many requests wait for apps right now."""

@@ -41,8 +41,9 @@ class Activity:
             look = await self._edge.in_flight()
         except EdgeUnavailable:
             return self._clock.monotonic() + RETRY
-        busy = self._counts(service, look)
-        draining.after_look(in_flight=busy, took=look.took, asked_at=now, now=self._clock.monotonic())
+        cut = self._cut(service)
+        busy, ignored = not cut and look.counted(service.key) > 0, not cut and look.ignored.get(service.key, 0) > 0
+        draining.after_look(in_flight=busy, ignored=ignored, took=look.took, asked_at=now, now=self._clock.monotonic())
         return None if draining.quiet or draining.in_flight else draining.next_look
 
     async def in_flight(self, service: Service) -> int:
@@ -60,11 +61,9 @@ class Activity:
                 self._shared = (asked_at, await self._edge.in_flight())
             except EdgeUnavailable:
                 return True
-        return self._counts(service, self._shared[1])
+        return self._shared[1].counted(service.key) > 0 and not self._cut(service)
 
-    def _counts(self, service: Service, look: InFlight) -> bool:
-        """Whether what is in flight counts: connections older than `sleep.maxConnectionAge` do not, once no new request comes."""
-        if look.of(service.key) == 0:
-            return False
+    def _cut(self, service: Service) -> bool:
+        """Whether what is in flight may be cut: no new request came for `sleep.maxConnectionAge`."""
         longest = service.entry.service.spec.sleep.max_connection_age if service.entry is not None else None
-        return longest is None or self._clock.monotonic() - service.last_request < longest.total_seconds()
+        return longest is not None and self._clock.monotonic() - service.last_request >= longest.total_seconds()

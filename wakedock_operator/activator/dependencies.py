@@ -29,8 +29,8 @@ class Dependencies:
         """Something about `key` changed: what waits for it looks again."""
         self._add(k for k in self._dependants.get(key, ()) if (s := self._services.get(k)) is not None and s.attempt is not None)
 
-    def served(self, service: Service) -> None:
-        """`service` takes requests: who needed it goes on."""
+    def moved(self, service: Service) -> None:
+        """`service` was seen to run, or takes requests: who needed it goes on."""
         self._add(service.needed_by)
 
     def _add(self, keys: Iterable[Key]) -> None:
@@ -38,7 +38,10 @@ class Dependencies:
             self._queue.add(key)
 
     async def ready(self, service: Service, *, asked: bool, now: float) -> bool:
-        """Whether everything that `service` depends on is up; asks for what is not, and takes the need back when nobody asks any more."""
+        """Whether `service` may start as far as its dependencies go; asks for what is not up, and takes the need back when nobody asks.
+
+        What was only to be started first is needed until it is up, although `service` may serve before that.
+        """
         if service.entry is None:
             return True
         ready = True
@@ -46,25 +49,30 @@ class Dependencies:
             other = self._services.get(Key(service.key.namespace, dependency.name))
             if other is None:
                 continue
-            if not asked or self._up(other, dependency.wait):
+            together = dependency.wait is DependencyWait.STARTED
+            if not (asked or (together and service.steering is not None)) or self._up(other):
                 other.needed_by.discard(service.key)
                 continue
-            ready = False
+            ready = ready and together and self._started(other)
             refusal = other.refusal(now)
             if refusal is not None:
-                self._fail(service, other, now + refusal.retry_after)
+                if asked:
+                    self._fail(service, other, now + refusal.retry_after)
             elif service.key not in other.needed_by:
                 other.needed_by.add(service.key)
                 other.ask(None, now)
                 self._queue.add(other.key)
         return ready
 
-    def _up(self, other: Service, wait: DependencyWait) -> bool:
+    def _started(self, other: Service) -> bool:
+        status = self._board.view(other.key)
+        draining = status is None or status.serving is Serving.DRAINING
+        return not draining and other.backend is not None and other.backend.desired > 0
+
+    def _up(self, other: Service) -> bool:
         status = self._board.view(other.key)
         if status is None or status.serving is Serving.DRAINING:
             return False
-        if wait is DependencyWait.STARTED and other.backend is not None and other.backend.desired > 0:
-            return True
         return other.steering is not None or other.answered is not None
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Caddy: routes, steering, activity, in-flight requests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wakedock_operator.core.routing import Route
@@ -25,6 +25,12 @@ class InFlight:
 
     counts: Mapping[Key, int]
     took: float
+    ignored: Mapping[Key, int] = field(default_factory=dict)
+    """How many of them are ignored: they do not keep an app awake, but nobody stops it under them."""
+
+    def counted(self, key: Key) -> int:
+        """Requests in flight that keep the app awake."""
+        return self.of(key) - self.ignored.get(key, 0)
 
     def of(self, key: Key) -> int:
         """Requests in flight (or being dialled) for one service, ignored ones included."""
@@ -48,7 +54,7 @@ class Edge(Protocol):
         ...
 
     def steer(self, key: Key, address: str | None) -> None:
-        """Send requests to `address`, or to the hold (None). Both steering files, atomically each; never counts as activity. Raises OSError."""
+        """Send requests to `address`, or to the hold (None): both steering files. Never counts as activity. Raises OSError."""
         ...
 
     def steering(self, key: Key) -> str | None:
