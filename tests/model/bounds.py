@@ -11,24 +11,25 @@ SMALL = (
 """Each takes seconds."""
 
 LARGE = (
-    Bounds(arrivals=3),
+    Bounds(arrivals=2),
+    Bounds(arrivals=1, visits=1),
+    Bounds(arrivals=1, crashes=1),
+    Bounds(arrivals=1, failing_starts=1),
+    Bounds(arrivals=1, scalings=1),
+    Bounds(arrivals=1, suspensions=2),
+    Bounds(arrivals=1, restarts=1, sleeps=1),
+    Bounds(arrivals=1, restarts=1, failing_starts=1),
+    Bounds(arrivals=1, controller_crashes=1, sleeps=1),
+    Bounds(arrivals=1, controller_crashes=1, wakes=1),
+    Bounds(arrivals=1, controller_crashes=1, failing_starts=1),
+    Bounds(arrivals=1, controller_crashes=1, scalings=1),
+    Bounds(arrivals=1, sleeps=1, wakes=1),
     Bounds(arrivals=2, restarts=1),
     Bounds(arrivals=2, controller_crashes=1),
+    Bounds(arrivals=3),
     Bounds(arrivals=2, sleeps=1),
-    Bounds(arrivals=2, crashes=1),
-    Bounds(arrivals=1, visits=1, wakes=1),
-    Bounds(arrivals=1, restarts=1, sleeps=1),
-    Bounds(arrivals=1, sleeps=1, wakes=1),
-    Bounds(arrivals=1, sleeps=1, controller_crashes=1),
-    Bounds(arrivals=1, wakes=1, controller_crashes=1),
-    Bounds(arrivals=1, failing_starts=2),
-    Bounds(arrivals=1, failing_starts=1, controller_crashes=1),
-    Bounds(arrivals=1, failing_starts=1, restarts=1),
-    Bounds(arrivals=1, scalings=1, controller_crashes=1),
-    Bounds(arrivals=1, scalings=2),
-    Bounds(arrivals=1, suspensions=2),
 )
-"""Each takes minutes and up to a few gigabytes."""
+"""The first ones take half a minute each, the last ones minutes and several gigabytes."""
 
 
 def described(bounds: Bounds) -> str:
