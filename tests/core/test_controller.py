@@ -22,6 +22,7 @@ from wakedock_operator.core.controller import (
     forced_by,
 )
 from wakedock_operator.core.lifecycle import Change, Stage, stage_of
+from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.schedule import Window
 from wakedock_operator.core.status import (
     Drain,
@@ -360,6 +361,17 @@ def test_an_unanswered_start_names_what_was_seen_last(failure: Failure | None, r
     after = written(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING, failure=failure), waited=61.0))
     assert after.drain is not None
     assert after.drain.cause == Failure(f"uid/{EPOCH}", reason, message)
+
+
+@pytest.mark.parametrize("backend", [stopped(failure=BROKEN), runs(READY, failure=BROKEN)], ids=["nothing runs", "something runs"])
+def test_what_failed_before_a_sleep_is_no_failure_of_the_next_start(backend: Observation):
+    asleep = written(facts(Stage.FORCED, says(DRAINED), backend=backend, looked=True))
+    woken = replace(asleep, gateways=(says(BUSY, epoch=asleep.epoch),), stop=None)
+    assert isinstance(decide(replace(facts(Stage.ASLEEP), status=woken, backend=stopped(failure=BROKEN))), Rest)
+
+
+def test_what_was_to_be_stopped_and_ended_by_itself_is_no_failed_start():
+    assert isinstance(decide(facts(Stage.ASLEEP, says(BUSY), stop=("one",), backend=stopped(failure=BROKEN))), Rest)
 
 
 def test_a_start_that_fails_in_a_forced_drain_is_counted_once():

@@ -224,6 +224,9 @@ def _draining(facts: Facts, status: Status) -> Step:
     if not said or any(kind is not ReportKind.DRAINED for kind in said.values()):
         waiting = ", ".join(g for g in sorted(said) if said[g] is not ReportKind.DRAINED)
         return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, f"gateway {waiting} lets what is in flight end; then it sleeps"))
+    if facts.backend.failure is not None:
+        # What failed before this sleep is no failure of the next start.
+        status = replace(status, failed=facts.backend.failure.id)
     if not facts.stops_by_intent or not facts.backend.live:
         return Write(change(status, Change.COMMIT, now=facts.now), Change.COMMIT)
     if not facts.looked:
@@ -324,7 +327,8 @@ def _give_up(facts: Facts, status: Status, failure: Failure) -> Step:
 def _given_up(facts: Facts, status: Status) -> Failure | None:
     """The failure that ends this start: definitive, or unanswered for too long while nobody holds."""
     failure = facts.backend.failure
-    if failure is not None and failure.id != status.failed and (facts.fail_fast or not failure.healable):
+    known = {status.failed, *(() if status.stop is None else status.stop.instances)}
+    if failure is not None and failure.id not in known and (facts.fail_fast or not failure.healable):
         return failure
     if facts.waited > facts.timeout and not _holding(status) and facts.backend.desired > 0:
         seen = f"; last seen: {failure.message}" if failure is not None else ""
