@@ -7,6 +7,8 @@ from pathlib import Path
 MARKER = "WAKEDOCK_INSTANCE"
 """The environment variable that every process of an app inherits, and by which strays are found."""
 
+# Anything else (no descriptor left) says nothing about the process.
+_gone = (FileNotFoundError, ProcessLookupError, PermissionError)
 _marker_prefix = f"{MARKER}=".encode()
 
 
@@ -34,11 +36,11 @@ class Stat:
 
 
 def stat(pid: int) -> Stat | None:
-    """One process, None when there is none with this number."""
+    """One process, None when there is none with this number. Raises OSError when that cannot be known."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - read for every process: a Path doubles it
             text = file.read()
-    except OSError:
+    except _gone:
         return None
     # The name stands in parentheses and may hold anything, parentheses too.
     name, _, rest = text.partition("(")[2].rpartition(")")
@@ -67,7 +69,7 @@ def marker(pid: int) -> str:
             for entry in file.read().split(b"\0"):
                 if entry.startswith(_marker_prefix):
                     return entry.removeprefix(_marker_prefix).decode(errors="replace")
-    except OSError:
+    except _gone:
         pass
     return ""
 

@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 FAILURE_LINES = 10
 FAILURE_BYTES = 4096
+END_AGAIN = 0.5
+"""Seconds after which ending an app is tried again, when the machine had nothing left to do it with."""
 
 
 class Supervisor:
@@ -221,6 +223,10 @@ class Supervisor:
             refused = error
         except OSError as error:
             refused = StartRefused(FailureReason.BACKEND, f"the app could not be started: {error}; mend that and try again")
+        except Exception as error:
+            # Whatever it was, the next start must be possible.
+            log.exception("start failed", service=str(self.key), error=str(error))
+            refused = StartRefused(FailureReason.BACKEND, f"the app could not be started: {error}; WakeDock's log says more")
         self._launch = None
         if refused is not None and not self._withdrawn:
             self.desired = False
@@ -295,7 +301,14 @@ class Supervisor:
         if self._halting is not None:
             # What halts stragglers must not go on while they are asked to end.
             self._halting.cancel()
-        await process.tree.end(process.handle, stop_signal=number, grace=process.record.grace)
+        while True:
+            try:
+                await process.tree.end(process.handle, stop_signal=number, grace=process.record.grace)
+                break
+            except (OSError, RuntimeError) as error:
+                # No descriptor or no thread is left: nobody can say that the app is gone.
+                log.warning("app not ended yet", service=str(self.key), error=str(error), again_in=END_AGAIN)
+                await asyncio.sleep(END_AGAIN)
         self.process = None
         self._site.forget(self.key)
         self._site.tell(self.key)
