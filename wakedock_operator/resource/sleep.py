@@ -33,7 +33,8 @@ class HttpVeto(Section):
         description="What is asked for with a GET before each sleep. The status 409 keeps the app awake, any other lets it sleep."
     )
     timeout: PositiveDuration = Field(
-        default=timedelta(seconds=1), description="How long the answer may take. No answer in time keeps the app awake, and it is asked again later."
+        default=timedelta(seconds=1),
+        description="How long the answer may take. No answer in time keeps the app awake, and it is asked again later.",
     )
 
 
