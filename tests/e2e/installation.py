@@ -116,16 +116,17 @@ class Installation:
                 return record
         raise AssertionError("the watch ended")
 
-    async def until_routed(self, host: str) -> None:
-        """Wait until a configuration with this host is in force."""
+    async def until_routed(self, host: str, *, routed: bool = True) -> None:
+        """Wait until a configuration with this host (or without it) is in force."""
         async for _ in awatch(self.runtime, recursive=False, step=5, debounce=20, rust_timeout=100, yield_on_timeout=True):
-            if json.dumps(host) in (self.runtime / "caddy.json").read_text():
+            if (json.dumps(host) in (self.runtime / "caddy.json").read_text()) == routed:
                 return
 
     async def until_removed(self, name: str) -> None:
-        """Wait until the runtime directory holds nothing of `default/NAME`: no record, no steering, no process."""
+        """Wait until the runtime directory holds nothing of `default/NAME`: no record, no steering, no process, no place in Caddy."""
         async for _ in awatch(self.runtime, step=5, debounce=20, rust_timeout=100, yield_on_timeout=True):
-            if not list(self.runtime.rglob(f"default.{name}*")):
+            named = f"default.{name}"
+            if not list(self.runtime.rglob(f"{named}*")) and named not in (self.runtime / "caddy.json").read_text():
                 return
 
     async def until_serving(self, name: str, serving: str) -> dict[str, Any]:

@@ -123,6 +123,7 @@ async def test_a_removed_service_leaves_nothing(state: str):
         (installation.definitions / "gone.yaml").unlink()
         assert [problem(answer) for answer in await asyncio.gather(*held)] == [(503, "removed", None)] * len(held)
         await until_gone(stand, "gone")
+        await installation.until_routed("gone.test", routed=False)
         assert (await ask(stand.port, "gone.test")).status == 404
         assert await pid_of(stand, "stays.test") == stays
 

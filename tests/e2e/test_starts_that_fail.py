@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.e2e.apps.faulty import SECRET
 from tests.e2e.connection import ask
-from tests.e2e.failing import behaving, condition, problem, running, unprivileged, until_nothing_runs
+from tests.e2e.failing import behaving, condition, faulty, problem, running, unprivileged, until_nothing_runs
 from tests.e2e.installation import free_port
 from tests.e2e.standing import Plan, Standing, standing
 
@@ -28,6 +28,7 @@ def services(plan: Plan) -> None:
     behaving(plan, "ails", "ails", wake=SOON)
     behaving(plan, "ails-fast", "ails", wake=NEVER | {"failFast": True})
     behaving(plan, "exits", "exits", wake=NEVER)
+    behaving(plan, "mended", "exits", wake=NEVER)
     behaving(plan, "late", "late")
     behaving(plan, "crashes", "fine")
     behaving(plan, "taken", "fine", port=FIXED, wake=NEVER)
@@ -107,8 +108,23 @@ async def test_a_crash_while_awake_is_held_and_started_again_once(stand: Standin
     assert before.status == 200
     cut = await ask(stand.port, "crashes.test", "/crash", "POST", body=b"x")
     assert cut.status == 502, "the app had this request: it is not sent again"
+    # The kernel takes connections for a process that is dying; those are cut, as are those that it had.
+    await stand.installation.until("crashes", lambda _: stand.installation.instance("crashes") is None)
     after = await asyncio.gather(*(ask(stand.port, "crashes.test", "/", "POST", body=b"x" * 1000) for _ in range(20)))
     assert [answer.status for answer in after] == [200] * 20
     assert len({answer.body for answer in after}) == 1
     assert stand.starts("crashes") == 2
     assert (await stand.installation.until_serving("crashes", "Awake"))["failures"] == 0
+
+
+async def test_a_mended_app_is_served_once_the_back_off_is_over(stand: Standing):
+    assert problem(await ask(stand.port, "mended.test")) == (503, "start-failed", "Exited")
+    spec = {"hosts": ["mended.test"], "idleTimeout": "1h", "wake": NEVER}
+    stand.installation.define("mended", **spec, app={"command": faulty("mended", stand.ledger, "fine")})
+    answer = await ask(stand.port, "mended.test")
+    while answer.status != 200:
+        assert problem(answer) == (503, "start-failed", "Exited")
+        await asyncio.sleep(int(answer.header("retry-after") or 0))
+        answer = await ask(stand.port, "mended.test")
+    record = await stand.installation.until_serving("mended", "Awake")
+    assert (record["failures"], condition(record, "Ready")[0]) == (0, "True")
