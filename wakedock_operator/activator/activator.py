@@ -227,3 +227,4 @@ class Activator:
         if phase is not service.phase:
             service.phase = phase
             self.progressed.announce(service.key)
+            self._dependencies.changed(service.key)

@@ -51,7 +51,9 @@ class Dependencies:
                 continue
             together = dependency.wait is DependencyWait.STARTED
             if not (asked or (together and service.steering is not None)) or self._up(other):
-                other.needed_by.discard(service.key)
+                if service.key in other.needed_by:
+                    other.needed_by.remove(service.key)
+                    self._queue.add(other.key)
                 continue
             ready = ready and together and self._started(other)
             refusal = other.refusal(now)
@@ -75,7 +77,8 @@ class Dependencies:
             return False
         return other.steering is not None or other.answered is not None
 
-    @staticmethod
-    def _fail(service: Service, other: Service, until: float) -> None:
+    def _fail(self, service: Service, other: Service, until: float) -> None:
+        """Fail with `other`, and tell what needs `service` itself: it fails too."""
         service.failure = Failure(f"{other.key}", FailureReason.DEPENDENCY_FAILED, f"{other.key}, on which it depends, cannot be woken")
         service.refused_until = until
+        self._add(service.needed_by)

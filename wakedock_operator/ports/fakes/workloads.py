@@ -45,7 +45,7 @@ class FakeWorkloads:
         self.refusals: dict[Key, str] = {}
         self.vetoes: dict[Key, VetoResult] = {}
         self.refused_starts: dict[Key, Failure] = {}
-        """What a start ends with at once, as long as it stands here."""
+        """What a start ends with at once, as long as it stands here; each under an id of its own."""
         self._workloads: dict[Key, _Workload] = {}
         self._born: defaultdict[Key, int] = defaultdict(int)
         self._changes: Changes[Key] = Changes()
@@ -157,7 +157,7 @@ class FakeWorkloads:
         workload.desired, workload.failure = 1, None
         self._move(key)
         if key in self.refused_starts:
-            self.fail(key, self.refused_starts[key])
+            self.fail(key, replace(self.refused_starts[key], id=f"start-{workload.moves}"))
         elif self.prompt and not workload.instances:
             self.answer(key, self.appear(key))
 
