@@ -64,7 +64,7 @@ class Gatherer:
             status=status,
             backend=backend,
             gateways=self.gateways,
-            situation=self._situation(entry, memory, window, wall, now),
+            situation=await self._situation(entry, memory, window, wall, now),
             suspended=spec.suspend,
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
@@ -104,7 +104,7 @@ class Gatherer:
             waited=0.0,
         )
 
-    def _situation(self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float) -> Situation:
+    async def _situation(self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float) -> Situation:
         sleep = entry.service.spec.sleep
         awake_for = now - memory.epoch_since
         least = sleep.min_awake.total_seconds() if sleep.min_awake is not None else 0.0
@@ -113,7 +113,7 @@ class Gatherer:
             never_sleeps=sleep.mode is SleepMode.NEVER,
             pinned_until=entry.wishes.keep_awake_until,
             awake_window_ends=window.ends if window is not None and window.awake else None,
-            dependants_awake=tuple(k for k in self.dependants.get(entry.key, ()) if self._not_asleep(k)),
+            dependants_awake=tuple([k for k in self.dependants.get(entry.key, ()) if await self._not_asleep(k)]),
             min_awake_left=least - awake_for,
         )
 
@@ -130,13 +130,15 @@ class Gatherer:
         if entry is not None:
             yield from entry.service.dependencies
 
-    def _not_asleep(self, key: Key) -> bool:
-        """It serves, or it is waking."""
+    async def _not_asleep(self, key: Key) -> bool:
+        """It serves, or it is waking: somebody waits for it, or it is started. A wake that was left before its start is none."""
         status = self.board.view(key)
         if status is None:
             return False
-        waking = any(r.kind is ReportKind.BUSY and r.epoch == status.epoch for r in status.gateways)
-        return status.serving is not Serving.ASLEEP or waking
+        if status.serving is not Serving.ASLEEP:
+            return True
+        said = [r for r in status.gateways if r.kind is ReportKind.BUSY and r.epoch == status.epoch]
+        return any(r.holding for r in said) or (bool(said) and (await self._observe(key)).desired > 0)
 
     async def _up(self, key: Key) -> bool:
         """It serves, or still runs."""

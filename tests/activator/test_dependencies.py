@@ -1,0 +1,175 @@
+import asyncio
+
+import pytest
+
+from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
+from wakedock_operator.activator.questions import Granted, Phase, Refusal, RefusalReason
+from wakedock_operator.core.status import FailureReason, ReportKind, Serving, WakeReason
+from wakedock_operator.ports.journal import EventKind
+from wakedock_operator.resource import Key, WakeService
+
+pytestmark = in_fake_time
+
+CHAIN = (service(DB, hosts=[]), service(SHOP, dependsOn=["db"]), service(HELLO, dependsOn=["shop"]))
+"""hello needs shop, and shop needs db."""
+
+
+@pytest.fixture
+def slow(machine: Machine) -> Machine:
+    """Backends do only what the test says."""
+    machine.workloads.prompt = False
+    return machine
+
+
+def starts(machine: Machine) -> list[str]:
+    return [key.name for what, key in machine.workloads.calls if what == "start"]
+
+
+async def comes_up(machine: Machine, key: Key) -> None:
+    machine.workloads.answer(key, machine.workloads.appear(key))
+    await asyncio.sleep(0.2)
+
+
+def needing(wait: str) -> tuple[WakeService, ...]:
+    return service(DB, hosts=[]), service(HELLO, dependsOn=[{"name": "db", "wait": wait}])
+
+
+async def test_a_chain_is_started_in_order_each_when_the_one_before_is_ready(slow: Machine):
+    await slow.start(*CHAIN)
+    client = slow.ask()
+    await slow.settle()
+    assert starts(slow) == ["db"]
+    assert slow.desk.progress(HELLO).phase is Phase.DEPENDENCIES
+    await comes_up(slow, DB)
+    assert starts(slow) == ["db", "shop"]
+    await comes_up(slow, SHOP)
+    assert starts(slow) == ["db", "shop", "hello"]
+    assert not client.done()
+    await comes_up(slow, HELLO)
+    assert await client == Granted()
+    await slow.settle()
+    assert {slow.serving(key) for key in (DB, SHOP, HELLO)} == {Serving.AWAKE}
+
+
+async def test_what_waits_for_started_only_is_started_together_with_its_dependency(slow: Machine):
+    await slow.start(*needing("Started"))
+    slow.ask()
+    await slow.settle()
+    assert starts(slow) == ["db", "hello"]
+
+
+async def test_what_waits_for_ready_is_not(slow: Machine):
+    await slow.start(*needing("Ready"))
+    slow.ask()
+    await asyncio.sleep(10)
+    assert starts(slow) == ["db"]
+
+
+async def test_a_dependency_that_is_awake_already_costs_no_time(machine: Machine):
+    await machine.start(*needing("Ready"), service(SHOP, dependsOn=["db"]))
+    await machine.woken(SHOP)
+    began = machine.time
+    assert await machine.ask() == Granted()
+    assert machine.time - began < 0.1
+    assert starts(machine) == ["db", "shop", "hello"]
+
+
+async def test_the_gateway_reports_busy_on_the_dependency_too(slow: Machine):
+    await slow.start(*CHAIN)
+    slow.ask()
+    await slow.settle()
+    assert {slow.said(key) for key in (DB, SHOP, HELLO)} == {ReportKind.BUSY}
+    assert [slow.status(key).gateways[0].holding for key in (DB, SHOP, HELLO)] == [False, False, True]
+
+
+async def test_a_dependency_says_that_a_dependant_woke_it(machine: Machine):
+    await machine.start(*CHAIN)
+    await machine.woken()
+    assert [event.reason for event in machine.events(EventKind.WOKE, DB)] == [WakeReason.DEPENDANT]
+    assert machine.count("wakes", DB, outcome="awake", cause="Dependant") == 1
+    assert [event.reason for event in machine.events(EventKind.WOKE)] == [WakeReason.REQUEST]
+
+
+async def test_the_failure_of_a_dependency_ends_the_wait_at_every_step_of_the_chain(machine: Machine):
+    await machine.start(*CHAIN)
+    machine.workloads.refused_starts[DB] = broken()
+    began = machine.time
+    answer = await machine.ask()
+    assert isinstance(answer, Refusal)
+    assert (answer.reason, answer.failure) == (RefusalReason.START_FAILED, FailureReason.DEPENDENCY_FAILED)
+    assert machine.time - began < 0.5
+    assert starts(machine) == ["db"]
+    assert machine.desk.progress(HELLO).failure is FailureReason.DEPENDENCY_FAILED
+
+
+async def test_once_the_back_off_of_the_dependency_has_passed_the_chain_is_tried_anew(machine: Machine):
+    await machine.start(*CHAIN)
+    machine.workloads.refused_starts[DB] = broken()
+    answer = await machine.ask()
+    assert isinstance(answer, Refusal)
+    machine.workloads.refused_starts.clear()
+    await asyncio.sleep(answer.retry_after + 0.1)
+    assert await machine.ask() == Granted()
+
+
+async def test_a_suspended_dependency_fails_its_dependant(machine: Machine):
+    await machine.start(service(DB, hosts=[], suspend=True), service(HELLO, dependsOn=["db"]))
+    answer = await machine.ask()
+    assert isinstance(answer, Refusal)
+    assert answer.failure is FailureReason.DEPENDENCY_FAILED
+    machine.catalog.define(service(DB, hosts=[]))
+    await asyncio.sleep(answer.retry_after + 0.1)
+    assert await machine.ask() == Granted()
+
+
+async def test_a_need_is_taken_back_when_the_client_leaves(slow: Machine):
+    await slow.start(*CHAIN)
+    client = slow.ask()
+    await slow.settle()
+    assert slow.service(DB).needed_by == {SHOP}
+    assert slow.service(SHOP).needed_by == {HELLO}
+    await slow.leave(client)
+    await slow.settle()
+    assert slow.service(DB).needed_by == set()
+    assert slow.service(SHOP).needed_by == set()
+    await comes_up(slow, DB)
+    await slow.until(Serving.AWAKE, DB)
+    assert starts(slow) == ["db"]
+    await slow.asleep(DB)
+
+
+async def test_a_dependency_that_is_gone_is_not_waited_for(machine: Machine):
+    await machine.start(*needing("Ready"))
+    machine.catalog.end(DB)
+    await machine.until(lambda: DB not in machine.activator.services)
+    assert await machine.ask() == Granted()
+
+
+async def test_a_dependency_in_a_drain_is_woken_before_its_dependant_is_started(machine: Machine):
+    await machine.start(*needing("Ready"))
+    await machine.woken()
+    await machine.asleep()
+    await machine.until(Serving.DRAINING, DB)
+    assert await machine.ask() == Granted()
+    await machine.until(Serving.AWAKE)
+    assert machine.serving(DB) is Serving.AWAKE
+    assert machine.runs(DB)
+
+
+async def test_an_idle_dependency_stays_up_while_a_dependant_is_awake_and_sleeps_after_it(machine: Machine):
+    await machine.start(*needing("Ready"))
+    await machine.woken()
+    machine.edge.busy(HELLO, 1)
+    await asyncio.sleep(3600)
+    assert (machine.serving(DB), machine.said(DB)) == (Serving.AWAKE, ReportKind.IDLE)
+    machine.edge.busy(HELLO, 0)
+    await machine.asleep(DB)
+    stops = [key.name for what, key in machine.workloads.calls if what == "stop"]
+    assert stops == ["hello", "db"]
+
+
+async def test_a_visit_of_a_dependant_wakes_the_chain(machine: Machine):
+    await machine.start(*CHAIN)
+    assert machine.desk.visit(machine.question()) is None
+    await machine.until(Serving.AWAKE)
+    assert starts(machine) == ["db", "shop", "hello"]
