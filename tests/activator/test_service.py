@@ -6,6 +6,7 @@ from tests.machine import HELLO, SHOP, service
 from wakedock_operator.activator.questions import Question, Refusal, RefusalReason
 from wakedock_operator.activator.service import CRASH_LOOP, Attempt, Service
 from wakedock_operator.core.idleness import Idleness
+from wakedock_operator.core.observation import NOTHING
 from wakedock_operator.core.status import Asker, Drain, DrainReason, Failure, FailureReason, Serving, Status
 from wakedock_operator.ports.catalog import Entry
 
@@ -24,6 +25,11 @@ def starting(hello: Service, *, answered: str | None = None) -> Service:
     hello.attempt = Attempt(0.0, ASKER, started_at=0.0)
     hello.answered = answered
     return hello
+
+
+def told(hello: Service) -> tuple[Failure | None, float]:
+    """What is refused with, and until when."""
+    return hello.failure, hello.refused_until
 
 
 def status(serving: Serving, drain: Drain | None = None) -> Status:
@@ -67,10 +73,10 @@ def test_a_start_that_failed_is_counted_once(hello: Service):
 
 def test_what_may_heal_is_told_with_fail_fast_only(hello: Service):
     starting(hello).saw_failure(HEALABLE, 10.0, fail_fast=False)
-    assert hello.failure is None
+    assert told(hello) == (None, 0.0)
     hello.seen_failure = ""
     hello.saw_failure(HEALABLE, 10.0, fail_fast=True)
-    assert (hello.failure, hello.refused_until) == (HEALABLE, 11.0)
+    assert told(hello) == (HEALABLE, 11.0)
 
 
 def test_a_failure_of_a_start_that_this_gateway_does_not_know_of_refuses_nothing(hello: Service):
@@ -103,7 +109,7 @@ def test_a_second_crash_is_started_again(hello: Service, pause: float, wait: flo
 def test_a_start_that_was_given_up_is_refused_for_the_back_off_of_the_status_once(hello: Service):
     given_up = Drain(DrainReason.START_FAILED, forced=True, cause=CAUSE, backoff=8.0)
     hello.adopted(status(Serving.DRAINING, given_up), 10.0)
-    assert (hello.failure, hello.refused_until) == (CAUSE, 18.0)
+    assert told(hello) == (CAUSE, 18.0)
     hello.adopted(status(Serving.ASLEEP, given_up), 15.0)
     assert hello.refused_until == 18.0
 
@@ -117,9 +123,9 @@ def test_asleep_nothing_has_answered(hello: Service):
 
 
 def test_doubt_asks_for_a_fresh_look_and_a_new_probe(hello: Service):
-    hello.answered = "one"
+    hello.answered, hello.backend = "one", NOTHING
     hello.doubt()
-    assert (hello.answered, hello.backend) == (None, None)
+    assert {hello.answered, hello.backend} == {None}
 
 
 def test_what_was_granted_has_no_failure_and_nobody_waits_for_it(hello: Service):
@@ -127,7 +133,8 @@ def test_what_was_granted_has_no_failure_and_nobody_waits_for_it(hello: Service)
     hello.failure, hello.refused_until, hello.failures, hello.visited_until = CAUSE, 100.0, 3, 50.0
     hello.needed_by.add(SHOP)
     hello.granted()
-    assert (hello.attempt, hello.failure, hello.refused_until, hello.failures) == (None, None, 0.0, 0)
+    assert told(hello) == (None, 0.0)
+    assert hello.failures == 0
     assert not hello.wanted(10.0)
     assert hello.asked_since(10.0) is None
 
