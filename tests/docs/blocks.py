@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "examples/README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "examples/README.md", *(ROOT / "docs").rglob("*.md")]
+)
 
 _fence = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<content>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 

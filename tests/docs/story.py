@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from tests.docs.blocks import Block, blocks
 
 PATIENCE = 60.0
@@ -125,7 +127,7 @@ class Reader:
 
     async def _run(self, block: Block) -> tuple[int, str]:
         cwd = self.home / ".cwd"
-        script = f'cd "$(cat {cwd})"\ntrap \'pwd > {cwd}\' EXIT\n{self._here(block.content)}'
+        script = f"cd \"$(cat {cwd})\"\ntrap 'pwd > {cwd}' EXIT\n{self._here(block.content)}"
         process = await asyncio.create_subprocess_exec(
             *("bash", "-eo", "pipefail", "-c", script),
             env=self.environment,
@@ -158,6 +160,11 @@ class Reader:
             assert line, f"{block}: ended with\n{output}"
             output += line.decode()
 
+    def left(self) -> list[psutil.Process]:
+        """The processes that the reader started, by the paths in their commands and environments."""
+        own = (str(self.home), self.environment["WAKEDOCK_RUNTIME"])
+        return [process for process in psutil.process_iter() if any(path in word for word in _words(process) for path in own)]
+
     async def interrupt(self) -> list[int]:
         """Ctrl-C in every other terminal; returns the exit codes."""
         for process in self.background:
@@ -165,3 +172,10 @@ class Reader:
         ended = [await process.communicate() for process in self.background]
         assert len(ended) == len(self.background)
         return [process.returncode if process.returncode is not None else -1 for process in self.background]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return [*process.cmdline(), *process.environ().values()]
+    except psutil.Error:
+        return []
