@@ -119,7 +119,7 @@ async def test_a_removed_service_leaves_nothing(state: str):
         ]
         if held:
             await installation.until("gone", lambda record: any(entry["holding"] for entry in record["gateways"]))
-            await installation.until("gone", lambda _: installation.instance("gone") is not None)
+            await installation.until("gone", lambda _: stand.starts("gone") == 1)
         (installation.definitions / "gone.yaml").unlink()
         assert [problem(answer) for answer in await asyncio.gather(*held)] == [(503, "removed", None)] * len(held)
         await until_gone(stand, "gone")
@@ -169,7 +169,7 @@ async def test_a_suspended_service_answers_503_and_never_wakes():
         installation = stand.installation
         before = await pid_of(stand, "web.test")
         held = asyncio.create_task(ask(stand.port, "waking.test", "/", "POST", body=b"x"))
-        await installation.until("waking", lambda _: installation.instance("waking") is not None)
+        await installation.until("waking", lambda _: stand.starts("waking") == 1)
         redefine(stand, "web", suspend=True)
         redefine(stand, "waking", "hangs", suspend=True)
         assert problem(await held) == (503, "suspended", None)
