@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.e2e.connection import ask
+from tests.e2e.connection import ask, connected
 from tests.e2e.http2_connection import http2_connection
 from tests.e2e.standing import APPS, Plan, Standing, standing
 
@@ -82,6 +82,20 @@ async def test_http2_requests(stand, http2, unused, kind):
     assert answers[0].json()["sha256"] == hashlib.sha256(UPLOAD).hexdigest()
     assert sorted(answers[0].json()["headers"]) == sorted(answers[2].json()["headers"])
     assert answers[0].json()["pid"] == answers[2].json()["pid"]
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["a new connection", "a used connection"])
+async def test_http1_requests_to_an_app_that_speaks_http2_only(stand, unused, used):
+    name = unused("h2c")
+    async with connected(stand.port) as connection:
+        if used:
+            assert (await connection.ask("GET", "/", host="awake.test")).status == 200
+        for body in ([UPLOAD[:1_000_000], UPLOAD[1_000_000:]], UPLOAD, None):
+            answer = await connection.ask("PUT", "/upload", host=f"{name}.test", body=body)
+            assert (answer.status, answer.json()["length"]) == (200, 0 if body is None else len(UPLOAD))
+            assert dict(answer.json()["headers"])[":authority"] == f"{name}.test"
+            if body is not None:
+                assert answer.json()["sha256"] == hashlib.sha256(UPLOAD).hexdigest()
 
 
 async def test_many_http2_requests_at_once_on_one_connection(stand, http2, unused):
