@@ -1,6 +1,6 @@
 """All the reading that a decision of the controller rests on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -37,9 +37,9 @@ class Gatherer:
         self.dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
 
     def related(self, key: Key) -> Iterator[Key]:
-        """What depends on `key`, and what it depends on."""
-        yield from self.dependants.get(key, ())
-        yield from self._dependencies(key)
+        """Everything that depends on `key`, and everything that it depends on, directly or not."""
+        yield from _reached(key, lambda each: self.dependants.get(each, ()))
+        yield from _reached(key, self._dependencies)
 
     async def facts(self, key: Key, memory: Memory) -> controller.Facts:
         """The facts about one service, read now."""
@@ -184,3 +184,14 @@ class Gatherer:
             window=window_at(spec.schedule, wall),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
+
+
+def _reached(key: Key, following: Callable[[Key], Iterable[Key]]) -> Iterator[Key]:
+    """Every other key on the ways from `key`."""
+    reached, waiting = {key}, [key]
+    while waiting:
+        for each in following(waiting.pop()):
+            if each not in reached:
+                reached.add(each)
+                waiting.append(each)
+                yield each

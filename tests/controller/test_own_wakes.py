@@ -1,0 +1,212 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
+from wakedock_operator.core.status import DrainReason, Serving, WakeReason
+from wakedock_operator.ports.fakes.clock import MONDAY_NOON
+from wakedock_operator.ports.journal import EventKind
+
+pytestmark = in_fake_time
+
+HOUR = timedelta(hours=1)
+AFTERNOON = {"from": "15:00", "to": "18:00", "state": "Awake"}
+SIESTA = {"from": "13:00", "to": "14:00", "state": "Asleep"}
+
+
+async def test_a_command_wakes_without_any_request(machine: Machine):
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.until(Serving.AWAKE)
+    await machine.settle()
+    assert (machine.status().woken_by, machine.status().handled.wake) == (WakeReason.COMMAND, "1")
+    assert machine.edge.steering(HELLO) == "127.0.0.1:20001"
+    assert [event.reason for event in machine.events(EventKind.WOKE)] == [WakeReason.COMMAND]
+    assert machine.count("wakes", outcome="awake", cause="Command") == 1
+
+
+async def test_a_command_acts_once(machine: Machine):
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.until(Serving.AWAKE)
+    await machine.asleep()
+    await asyncio.sleep(3600)
+    assert machine.workloads.did("start") == 1
+    await machine.catalog.ask(HELLO, wake="2")
+    await machine.until(Serving.AWAKE)
+
+
+async def test_a_command_to_an_awake_service_is_met_and_wakes_nothing_later(machine: Machine):
+    await machine.start(service())
+    await machine.woken()
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.asleep()
+    await asyncio.sleep(3600)
+    assert machine.workloads.did("start") == 1
+
+
+async def test_the_controller_probes_what_it_starts_and_does_not_call_it_awake_before_it_answers(machine: Machine):
+    machine.workloads.prompt = False
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.settle()
+    instance = machine.workloads.appear(HELLO)
+    await asyncio.sleep(5)
+    assert machine.serving() is Serving.ASLEEP
+    assert 40 <= len(machine.workloads.probed) <= 60
+    machine.workloads.answer(HELLO, instance)
+    await machine.until(Serving.AWAKE)
+
+
+async def test_a_pin_wakes_and_keeps_awake_until_its_time(machine: Machine):
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, keep_awake_until=MONDAY_NOON + HOUR)
+    await machine.until(Serving.AWAKE)
+    assert machine.status().woken_by is WakeReason.PIN
+    await machine.settle()
+    with machine.counted() as work:
+        await asyncio.sleep(3600 - 120)
+    assert machine.serving() is Serving.AWAKE
+    assert machine.condition("SleepBlocked").reason == "Pinned"
+    assert work.writes <= 1
+    await machine.until(Serving.ASLEEP, within=200)
+    assert timedelta(0) <= machine.now - (MONDAY_NOON + HOUR) < timedelta(seconds=2)
+
+
+async def test_a_pin_that_is_taken_back_keeps_nothing_awake(machine: Machine):
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, keep_awake_until=MONDAY_NOON + HOUR)
+    await machine.until(Serving.AWAKE)
+    await asyncio.sleep(600)
+    await machine.catalog.ask(HELLO, unpin=True)
+    await machine.until(Serving.ASLEEP, within=1)
+
+
+async def test_a_command_to_sleep_that_takes_the_pin_away_is_obeyed_and_so_is_a_command_to_wake_after_that(machine: Machine):
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, keep_awake_until=MONDAY_NOON + HOUR)
+    await machine.until(Serving.AWAKE)
+    await machine.catalog.ask(HELLO, sleep="1", unpin=True)
+    await machine.asleep()
+    assert machine.drained_by() is DrainReason.REQUESTED
+    await machine.catalog.ask(HELLO, wake="2")
+    await machine.until(Serving.AWAKE)
+
+
+async def test_the_edges_of_a_window_wake_and_let_sleep(machine: Machine):
+    await machine.start(service(schedule=[AFTERNOON]))
+    await machine.until(Serving.AWAKE, within=4 * 3600)
+    assert timedelta(0) <= machine.now - (MONDAY_NOON + 3 * HOUR) < timedelta(seconds=2)
+    assert machine.status().woken_by is WakeReason.SCHEDULE
+    await asyncio.sleep(2 * 3600)
+    assert machine.condition("SleepBlocked").reason == "ScheduledAwake"
+    await machine.until(Serving.ASLEEP, within=2 * 3600)
+    assert timedelta(0) <= machine.now - (MONDAY_NOON + 6 * HOUR) < timedelta(seconds=2)
+
+
+async def test_the_edge_of_an_asleep_window_is_a_forced_sleep_and_a_request_still_wakes(machine: Machine):
+    await machine.start(service(schedule=[SIESTA], idleTimeout="30m"))
+    await machine.woken()
+    for _ in range(7):
+        await asyncio.sleep(500)
+        machine.request()
+    await machine.until(Serving.ASLEEP, within=300)
+    assert timedelta(0) <= machine.now - (MONDAY_NOON + HOUR) < timedelta(seconds=2)
+    assert machine.drained_by() is DrainReason.SCHEDULED
+    await machine.woken()
+    await asyncio.sleep(1200)
+    assert machine.serving() is Serving.AWAKE
+
+
+async def test_the_edge_of_an_asleep_window_that_finds_it_asleep_does_nothing(machine: Machine):
+    await machine.start(service(schedule=[SIESTA]))
+    await asyncio.sleep(3600 + 10)
+    await machine.woken()
+    await asyncio.sleep(30)
+    assert machine.serving() is Serving.AWAKE
+
+
+async def test_a_window_that_is_open_at_the_start_wakes(machine: Machine):
+    await machine.start(service(schedule=[{**AFTERNOON, "from": "11:00"}]))
+    await machine.until(Serving.AWAKE)
+    assert machine.status().woken_by is WakeReason.SCHEDULE
+
+
+async def test_a_changed_app_takes_effect_by_a_forced_sleep_and_a_wake(machine: Machine):
+    await machine.start(service())
+    instance = await machine.woken()
+    machine.catalog.define(service(app={"command": ["y"]}))
+    await machine.until(lambda: machine.status().woken_by is WakeReason.DEFINITION_CHANGED)
+    await machine.settle()
+    assert machine.instance() != instance
+    assert (machine.workloads.did("stop"), machine.workloads.did("start")) == (1, 2)
+    assert machine.edge.steering(HELLO) == "127.0.0.1:20002"
+    assert machine.count("sleeps", reason="DefinitionChanged") == 1
+
+
+async def test_a_changed_app_that_sleeps_is_not_woken(machine: Machine):
+    await machine.start(service())
+    machine.catalog.define(service(app={"command": ["y"]}))
+    await asyncio.sleep(60)
+    assert machine.workloads.calls == []
+
+
+async def test_a_change_of_anything_else_leaves_the_app_as_it_is(machine: Machine):
+    await machine.start(service())
+    instance = await machine.woken()
+    machine.catalog.define(service(hosts=["other.localhost"]))
+    await asyncio.sleep(10)
+    assert machine.instance() == instance
+    assert machine.serving() is Serving.AWAKE
+
+
+async def test_a_wake_by_command_starts_the_chain_in_order(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(SHOP, dependsOn=["db"]), service(HELLO, dependsOn=["shop"]))
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.until(Serving.AWAKE)
+    assert [key.name for what, key in machine.workloads.calls if what == "start"] == ["db", "shop", "hello"]
+    assert (machine.status(DB).woken_by, machine.status(SHOP).woken_by) == (WakeReason.DEPENDANT, WakeReason.DEPENDANT)
+
+
+async def test_a_wake_by_command_that_fails_is_given_up_with_its_cause_and_not_tried_again(machine: Machine):
+    await machine.start(service())
+    machine.workloads.refused_starts[HELLO] = broken()
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.until(lambda: machine.count("wakes", outcome="failed", cause="Exited") == 1)
+    await asyncio.sleep(3600)
+    assert machine.workloads.did("start") == 1
+    assert machine.drained_by() is DrainReason.START_FAILED
+    assert machine.condition("Ready").reason == "StartFailed"
+
+
+async def test_a_pin_tries_again_after_each_back_off(machine: Machine):
+    await machine.start(service())
+    machine.workloads.refused_starts[HELLO] = broken()
+    await machine.catalog.ask(HELLO, keep_awake_until=MONDAY_NOON + HOUR)
+    await asyncio.sleep(2 + 4 + 8)
+    assert 3 <= machine.workloads.did("start") <= 5
+    machine.workloads.refused_starts.clear()
+    await machine.until(Serving.AWAKE)
+    assert machine.status().failures == 0
+
+
+async def test_an_app_that_is_suspended_is_woken_by_nothing(machine: Machine):
+    await machine.start(service(suspend=True, schedule=[{**AFTERNOON, "from": "11:00"}]))
+    await machine.catalog.ask(HELLO, wake="1", keep_awake_until=MONDAY_NOON + HOUR)
+    await asyncio.sleep(600)
+    assert machine.workloads.calls == []
+
+
+@pytest.mark.parametrize("half", ["gateway", "controller"])
+async def test_a_wake_by_command_survives_a_restart_of_either_half(machine: Machine, half: str):
+    machine.workloads.prompt = False
+    await machine.start(service())
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.settle()
+    await machine.kill(half)
+    machine.workloads.answer(HELLO, machine.workloads.appear(HELLO))
+    await machine.settle()
+    machine.start_gateway() if half == "gateway" else machine.start_controller()
+    await machine.until(Serving.AWAKE)
+    assert (machine.workloads.did("start"), machine.workloads.did("stop")) == (1, 0)
