@@ -124,10 +124,7 @@ class Activator:
 
     def _new(self, key: Key, entry: Entry | None) -> Service:
         timeout = entry.service.spec.idle_timeout.total_seconds() if entry is not None else 0.0
-        service = Service(key, entry, Idleness(timeout), steering=self._edge.steering(key))
-        if service.steering is None:
-            self._edge.steer(key, None)
-        return service
+        return Service(key, entry, Idleness(timeout), steering=self._edge.steering(key))
 
     async def _follow_board(self) -> None:
         async for key in self._board.watch():
@@ -139,6 +136,7 @@ class Activator:
             service = self.services.get(key)
             if service is not None:
                 service.backend = None
+                service.changes += 1
                 self._queue.add(key)
                 self._dependencies.changed(key)
 

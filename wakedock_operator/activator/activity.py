@@ -40,6 +40,7 @@ class Activity:
         try:
             look = await self._edge.in_flight()
         except EdgeUnavailable:
+            draining.unanswered()
             return self._clock.monotonic() + RETRY
         cut = self._cut(service)
         busy, ignored = not cut and look.counted(service.key) > 0, not cut and look.ignored.get(service.key, 0) > 0

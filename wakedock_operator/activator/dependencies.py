@@ -24,6 +24,10 @@ class Dependencies:
     def take(self, snapshot: Snapshot) -> None:
         """Read the dependencies anew."""
         self._dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
+        for key, service in self._services.items():
+            if not service.needed_by <= frozenset(self._dependants.get(key, ())):
+                service.needed_by.intersection_update(self._dependants.get(key, ()))
+                self._queue.add(key)
 
     def changed(self, key: Key) -> None:
         """Something about `key` changed: what waits for it looks again."""
@@ -67,15 +71,17 @@ class Dependencies:
         return ready
 
     def _started(self, other: Service) -> bool:
-        status = self._board.view(other.key)
-        draining = status is None or status.serving is Serving.DRAINING
-        return not draining and other.backend is not None and other.backend.desired > 0
+        return self._stays(other) and other.backend is not None and other.backend.desired > 0
 
     def _up(self, other: Service) -> bool:
+        return self._stays(other) and (other.steering is not None or other.answered is not None)
+
+    def _stays(self, other: Service) -> bool:
+        """It is not on its way to sleep: no drain, or one that this gateway has ended by letting something through."""
         status = self._board.view(other.key)
-        if status is None or status.serving is Serving.DRAINING:
-            return False
-        return other.steering is not None or other.answered is not None
+        if status is None or status.serving is not Serving.DRAINING:
+            return status is not None
+        return other.memory.epoch == status.epoch and other.memory.let_through
 
     def _fail(self, service: Service, other: Service, until: float) -> None:
         """Fail with `other`, and tell what needs `service` itself: it fails too."""

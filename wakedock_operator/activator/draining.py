@@ -46,5 +46,9 @@ class Draining:
         self.quiet = not in_flight and not ignored
         self.next_look = now + min(max(RETRY, (now - self.answered_at) / 10), SLOWEST_RETRY)
 
+    def unanswered(self) -> None:
+        """A look got no answer. What stood still meanwhile goes on at the very moment of the next one: the quiet moment begins with that."""
+        self.answered_at = None
+
     def _quiet_moment(self) -> float:
         return max(QUIET_MOMENT, QUIET_ANSWERS * self.slowest)

@@ -47,6 +47,8 @@ class Service:
     memory: Memory = field(default_factory=Memory)
     holds: Holds = field(default_factory=Holds)
     backend: Observation | None = None
+    changes: int = 0
+    """How often the backend said that something changed: a look that spans a change is void."""
     answered: str | None = None
     draining: Draining | None = None
     attempt: Attempt | None = None

@@ -94,6 +94,9 @@ class Steps:
     def _adopt(self, service: Service, status: Status) -> None:
         now = self._clock.monotonic()
         restarted = service.memory.epoch == -1
+        if restarted and service.steering is None:
+            # Both files: the one for ignored requests may be missing, or show what this gateway's predecessor did not finish.
+            self._edge.steer(service.key, None)
         timeout = service.idleness.timeout
         service.adopted(status, now)
         if status.serving is Serving.AWAKE:
@@ -113,11 +116,15 @@ class Steps:
         return await self._board.report(service.key, status.uid, report)
 
     async def _observe(self, service: Service) -> float | None:
+        seen = service.changes
         try:
-            service.backend = await self._workloads.observe(service.key)
+            observed = await self._workloads.observe(service.key)
         except KeyError:
             service.backend = NOTHING
             return self._clock.monotonic() + 1.0
+        if seen != service.changes:
+            return None  # something changed while it was looked at: look again
+        service.backend = observed
         fail_fast = service.entry is not None and service.entry.service.spec.wake.fail_fast
         service.saw_failure(service.backend.failure, self._clock.monotonic(), fail_fast=fail_fast)
         if all(instance.id != service.answered for instance in service.backend.live):
