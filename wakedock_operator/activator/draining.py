@@ -47,7 +47,7 @@ class Draining:
         self.next_look = now + min(max(RETRY, (now - self.answered_at) / 10), SLOWEST_RETRY)
 
     def unanswered(self) -> None:
-        """A look got no answer. What stood still meanwhile goes on at the very moment of the next one: the quiet moment begins with that."""
+        """A look got no answer. What stood still goes on at the very moment of the next answer: the quiet moment begins with that one."""
         self.answered_at = None
 
     def _quiet_moment(self) -> float:
