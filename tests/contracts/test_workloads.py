@@ -231,7 +231,6 @@ async def test_a_crash_leaves_nothing_desired_and_a_cause(stage: Stage, workload
     assert shape(observation) == (0, True, 0, False)
     assert observation.failure is not None
     assert (observation.failure.id, observation.failure.reason) == (instance, FailureReason.EXITED)
-    assert not observation.restarts_itself
 
 
 async def test_the_cause_of_a_crash_is_gone_once_a_newer_start_is_asked(stage: Stage, workloads: Workloads):

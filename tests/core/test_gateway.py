@@ -83,12 +83,9 @@ AWAKE = [
         facts(Stage.AWAKE, backend=stopped(), steering=None), rests("for idleness"), id="a crashed app stays down until it is asked for"
     ),
     pytest.param(
-        facts(Stage.AWAKE, backend=stopped(), steering=None, held=True), Start(), id="a crashed app is started by the next request"
-    ),
-    pytest.param(
-        facts(Stage.AWAKE, backend=stopped(restarts_itself=True), steering=None, held=True),
+        facts(Stage.AWAKE, backend=stopped(), steering=None, held=True),
         Start(),
-        id="so is one that somebody scaled to zero",
+        id="an app that crashed, or that somebody scaled to zero, is started by the next request",
     ),
     pytest.param(
         facts(Stage.AWAKE, backend=stopped(), steering=None, held=True, may_start=False),

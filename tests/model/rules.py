@@ -110,7 +110,6 @@ class Halves:
     """Both halves of the protocol, with what was decided before kept: the rules are pure."""
 
     rules: Rules
-    restarts_itself: bool
     stops_by_intent: bool
     give_up: bool
     _gateway: dict[tuple[Gateway, bool], tuple[Effect, ...]] = field(default_factory=dict)
@@ -164,7 +163,7 @@ class Halves:
             idle=idle and not asked and not g.in_flight,
             patience_over=patience_over and asked,
             may_start=may_start,
-            backend=replace(observation(g.look), restarts_itself=self.restarts_itself) if g.look else None,
+            backend=observation(g.look) if g.look else None,
             answered=str(g.answered) if g.answered else None,
         )
 
@@ -175,7 +174,7 @@ class Halves:
             now=NOW,
             uid="uid",
             status=_status(board.stage, board.stop, board.failed, reports),
-            backend=replace(observation(c.look), restarts_itself=self.restarts_itself),
+            backend=observation(c.look),
             gateways=frozenset(NAMES),
             situation=Situation(now=NOW),
             suspended=board.suspended,

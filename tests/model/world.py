@@ -62,7 +62,7 @@ class World:
         self.kind = kind
         self.rules = rules
         self.bounds = bounds
-        self.halves = Halves(rules, kind.restarts_itself, kind.stops_by_intent, give_up=bounds.failing_starts > 0)
+        self.halves = Halves(rules, kind.stops_by_intent, give_up=bounds.failing_starts > 0)
 
     def beginning(self) -> State:
         """Awake, with one instance that answered both gateways, and that both steer to."""

@@ -111,7 +111,12 @@ class Steps:
                 service.idleness = Idleness(timeout, looked=now)
 
     async def _say(self, service: Service, status: Status, step: gateway.Say) -> Status | None:
-        asker = service.attempt.asker if service.attempt is not None and step.kind is ReportKind.BUSY else None
+        asker = None
+        if step.kind is ReportKind.BUSY:
+            # Who asked first in this epoch stays on record when nobody waits any more: a failure is told with it.
+            said = status.entry_of(self._name)
+            asker = said.asker if said is not None and said.epoch == status.epoch else None
+            asker = asker or (service.attempt.asker if service.attempt is not None else None)
         report = Report(self._name, step.kind, status.epoch, step.holding, asker)
         return await self._board.report(service.key, status.uid, report)
 

@@ -34,8 +34,6 @@ class Observation:
     failure: Failure | None = None
     """Why the last start failed, the last instance ended by itself or (healable) the one that runs does not get ready; None once a newer
     instance runs, or this one is ready."""
-    restarts_itself: bool = False
-    """The backend starts a crashed instance again without being asked."""
     outdated: bool = False
     """What runs was started from an older definition."""
 
