@@ -1,6 +1,7 @@
 """A failing start ends the wait early, with its cause: what the client sees, what the status and the history say, and what is left."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 
@@ -29,6 +30,8 @@ def services(plan: Plan) -> None:
     behaving(plan, "ails-fast", "ails", wake=NEVER | {"failFast": True})
     behaving(plan, "exits", "exits", wake=NEVER)
     behaving(plan, "mended", "exits", wake=NEVER)
+    behaving(plan, "told", "exits", wake=NEVER)
+    behaving(plan, "fallen", "fine")
     behaving(plan, "late", "late")
     behaving(plan, "crashes", "fine")
     behaving(plan, "taken", "fine", port=FIXED, wake=NEVER)
@@ -128,3 +131,22 @@ async def test_a_mended_app_is_served_once_the_back_off_is_over(stand: Standing)
         answer = await ask(stand.port, "mended.test")
     record = await stand.installation.until_serving("mended", "Awake")
     assert (record["failures"], condition(record, "Ready")[0]) == (0, "True")
+
+
+async def test_the_history_says_who_asked_for_the_start_that_failed_and_what_crashed(stand: Standing):
+    await ask(stand.port, "told.test", "/path?token=secret", "POST", body=b"x")
+    await give_up(stand, "told")
+    code, out, errors = await stand.installation.run("events", "told", "--kind", "WakeFailed", "-o", "json")
+    assert code == 0, errors
+    (event,) = json.loads(out)
+    assert (event["kind"], event["reason"]) == ("WakeFailed", "Exited")
+    assert "exited with code 3" in event["message"]
+    assert (event["asker"]["method"], event["asker"]["host"], event["asker"]["path"]) == ("POST", "told.test", "/path")
+    assert "token=secret" not in out
+    await ask(stand.port, "fallen.test")
+    await stand.installation.until_serving("fallen", "Awake")
+    await ask(stand.port, "fallen.test", "/crash", "POST", body=b"x")
+    await stand.installation.until("fallen", lambda record: condition(record, "Ready")[1] == "Crashed")
+    code, out, errors = await stand.installation.run("events", "fallen", "--kind", "Crashed", "-o", "json")
+    assert code == 0, errors
+    assert ["exited with code 9" in each["message"] for each in json.loads(out)] == [True]
