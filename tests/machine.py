@@ -4,7 +4,7 @@ Mark its tests with `in_fake_time`: then hours pass at once, and exactly as they
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -129,6 +129,7 @@ class Machine:
     journal: FakeJournal = field(default_factory=FakeJournal)
     metrics: Metrics = field(default_factory=Metrics)
     options: GatewayOptions = field(default_factory=lambda: GatewayOptions(name=GATEWAY))
+    logs: Sequence[Mapping[str, Any]] = ()
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _requests: Iterator[int] = field(default_factory=lambda: count(1))
     _clients: list[asyncio.Task[Answer]] = field(default_factory=list)
@@ -320,10 +321,3 @@ class Work:
 def broken(number: int = 1) -> Failure:
     """A start that failed for good."""
     return Failure(f"start-{number}", FailureReason.EXITED, "the app ended with exit code 1")
-
-
-async def elapsed(machine: Machine, awaited: Awaitable[Any]) -> tuple[Any, float]:
-    """The result, and how long it took."""
-    began = machine.time
-    result = await awaited
-    return result, machine.time - began

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.machine import Machine
 
 
 @pytest.fixture
 async def machine() -> AsyncIterator[Machine]:
-    made = Machine()
-    yield made
-    await made.stop()
+    with capture_logs() as logs:
+        made = Machine(logs=logs)
+        yield made
+        await made.stop()

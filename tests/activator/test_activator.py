@@ -234,7 +234,7 @@ async def test_what_is_in_flight_keeps_awake_for_ever(machine: Machine):
     await machine.start(service())
     await machine.woken()
     machine.edge.busy(HELLO, 1)
-    await asyncio.sleep(24 * 3600)
+    await asyncio.sleep(3600)
     assert machine.serving() is Serving.AWAKE
     machine.edge.busy(HELLO, 0)
     await machine.until(Serving.ASLEEP)

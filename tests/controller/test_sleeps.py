@@ -269,7 +269,7 @@ async def test_a_controller_that_dies_between_two_steps_is_replaced_by_one_that_
         return written
 
     if left_at == "stop":
-        machine.workloads.stop = die  # type: ignore[method-assign]
+        machine.workloads.stop = die  # type: ignore[method-assign, assignment]
     else:
         machine.board.swap = swap_then_die  # type: ignore[method-assign]
     async with asyncio.timeout(100):
