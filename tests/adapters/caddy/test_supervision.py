@@ -256,3 +256,24 @@ async def test_a_held_request_survives_an_activator_that_restarts(gateway: Gatew
     await gateway.activator.start()
     async with await request as answer:
         assert (answer.status, (await answer.json())["body"]) == (200, 1000)
+
+
+async def test_requests_that_nobody_holds_outlive_the_first_load_of_the_next_wakedock(gateway: Gateway, client, app):
+    """A load ends the asking of requests that ask in vain at that moment, so they ask at different moments here."""
+    await gateway.routed(route("web", "a.test"))
+    await gateway.activator.stop()
+    requests = []
+    for _ in range(10):
+        requests.append(asyncio.create_task(client.post(gateway.url, data=b"x" * 1000, headers={"Host": "a.test"})))
+        await asyncio.sleep(0.025)
+    await gateway.edge.release()
+    gateway.edge = CaddyEdge(gateway.options)
+    assert await gateway.edge.start() is True
+    gateway.edge.steer(WEB, app.address)
+    gateway.activator = type(gateway.activator)(gateway.options.activator_socket)
+    await gateway.activator.start()
+    await gateway.routed(route("web", "a.test"), route("other", "b.test"))
+    assert gateway.edge.loads == 1
+    for request in requests:
+        async with await request as answer:
+            assert (answer.status, (await answer.json())["body"]) == (200, 1000)

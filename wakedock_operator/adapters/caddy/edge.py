@@ -9,6 +9,7 @@ import structlog
 from wakedock_operator.adapters.caddy.access_times import check_access_times
 from wakedock_operator.adapters.caddy.admin import Admin
 from wakedock_operator.adapters.caddy.errors import CaddyRefused, ListenerTaken
+from wakedock_operator.adapters.caddy.hold import TRY_INTERVAL
 from wakedock_operator.adapters.caddy.isolation import find_unfit
 from wakedock_operator.adapters.caddy.literals import unfit
 from wakedock_operator.adapters.caddy.options import CaddyOptions
@@ -21,6 +22,9 @@ from wakedock_operator.resource import Key
 
 SPACING = 10.0
 """The next load starts no sooner than this many times what the last one took: each provisions everything anew."""
+ADOPTED = 8 * TRY_INTERVAL
+"""Seconds after an adoption before which nothing is loaded: what found no activator while WakeDock was away asks anew in this time. A
+load ends the asking of those that ask in vain at that moment."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,10 +69,13 @@ class CaddyEdge:
         self._files.prepare()
         self._stopped = False
         try:
-            return await self._supervisor.start()
+            adopted = await self._supervisor.start()
         except BaseException:
             await self._admin.close()
             raise
+        if adopted:
+            self._not_before = time.monotonic() + ADOPTED
+        return adopted
 
     async def stop(self) -> None:
         """End Caddy, with the grace period for what is in flight."""
@@ -125,7 +132,10 @@ class CaddyEdge:
         """Bring in force what Caddy takes; returns what it does not."""
         content, asked = await self._sealed(routes, longest_wake)
         running = await self._admin.read(REVISION_PATH)
-        await asyncio.to_thread(self._complete, routes)
+        try:
+            await asyncio.to_thread(self._complete, routes)
+        except OSError as error:
+            raise EdgeUnavailable(f"the steering files cannot be written: {error}") from error
         if self._isolated is not None and self._isolated[:2] == (asked, running):
             return self._isolated[2]
         isolated: dict[Key, str] = {}

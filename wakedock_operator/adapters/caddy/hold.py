@@ -12,6 +12,9 @@ PAGE = "page"
 RETRY_MARGIN = 5.0
 """Seconds for which Caddy asks on after the longest wake, so that the activator's own answer comes first."""
 
+TRY_INTERVAL = 0.25
+"""Seconds after which Caddy asks again while the activator is away."""
+
 SERVICE = "wakedock_service"
 """The variable in which a route names its service."""
 
@@ -50,7 +53,7 @@ def hold_route(options: CaddyOptions, longest_wake: float) -> Json:
         "Sec-Fetch-Dest": ["{http.request.header.Sec-Fetch-Dest}"],
     }
     proxy = _activator(options) | {
-        "load_balancing": {"try_duration": f"{round((longest_wake + RETRY_MARGIN) * 1000)}ms", "try_interval": "250ms"},
+        "load_balancing": {"try_duration": f"{round((longest_wake + RETRY_MARGIN) * 1000)}ms", "try_interval": f"{round(TRY_INTERVAL * 1000)}ms"},
         # A URI that no client can send: where a rewrite changes nothing, Caddy forwards the body.
         "rewrite": {"method": "GET", "uri": "/hold/{http.request.uuid}?"},
         "headers": {"request": {"delete": ["*"], "set": headers}, "response": {"delete": ["Server"]}},
