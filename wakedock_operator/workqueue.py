@@ -21,6 +21,8 @@ K = TypeVar("K", bound=Hashable)
 class _Slot:
     running: bool = False
     again: bool = False
+    forgotten: bool = False
+    """Forgotten while it was worked on: the slot goes when that is done."""
     timer: asyncio.TimerHandle | None = None
     failures: int = 0
 
@@ -65,6 +67,7 @@ class WorkQueue(Generic[K]):
         if slot.timer is not None:
             slot.timer.cancel()
             slot.timer = None
+        slot.forgotten = False
         if slot.running:
             slot.again = True
             return
@@ -73,9 +76,16 @@ class WorkQueue(Generic[K]):
 
     def forget(self, key: K) -> None:
         """Drop the deadline of a key that is no more."""
-        slot = self._slots.pop(key, None)
-        if slot is not None and slot.timer is not None:
+        slot = self._slots.get(key)
+        if slot is None:
+            return
+        if slot.timer is not None:
             slot.timer.cancel()
+            slot.timer = None
+        if slot.running:
+            slot.again, slot.forgotten = False, True
+        else:
+            del self._slots[key]
 
     async def _turn(self, key: K, slot: _Slot) -> None:
         loop = asyncio.get_running_loop()
@@ -94,10 +104,7 @@ class WorkQueue(Generic[K]):
                     break
         finally:
             slot.running = False
-        if due is not None and self._slots.get(key) is slot and self._tasks is not None:
-            slot.timer = loop.call_at(due, self._due, key, slot)
-
-    def _due(self, key: K, slot: _Slot) -> None:
-        slot.timer = None
-        if self._slots.get(key) is slot:
-            self.add(key)
+        if slot.forgotten:
+            del self._slots[key]
+        elif due is not None and self._tasks is not None:
+            slot.timer = loop.call_at(due, self.add, key)

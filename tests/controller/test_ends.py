@@ -29,6 +29,8 @@ async def test_an_awake_service_that_ends_is_drained_and_stopped_and_leaves_noth
     assert machine.metrics.registry.get_sample_value("wakedock_awake", {"namespace": "default", "name": "hello"}) is None
     assert machine.serving(SHOP) is Serving.ASLEEP
     assert repr(machine.controller) == "Controller(1 services)"
+    assert repr(machine.controller._queue) == "WorkQueue(controller: 1 keys, 0 running)"
+    assert repr(machine.activator._queue) == "WorkQueue(gateway: 1 keys, 0 running)"
 
 
 async def test_a_sleeping_service_that_ends_is_forgotten_without_a_start_or_a_stop(machine: Machine):

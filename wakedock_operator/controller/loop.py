@@ -244,6 +244,7 @@ class Controller:
         if key in self._gatherer.snapshot.entries:
             self._queue.add(key)
         else:
+            self._queue.forget(key)
             self._metrics.forget(key)
 
     def _findings(self, key: Key, facts: controller.Facts, step: controller.Rest | None) -> Findings:
