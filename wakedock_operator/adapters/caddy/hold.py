@@ -53,7 +53,10 @@ def hold_route(options: CaddyOptions, longest_wake: float) -> Json:
         "Sec-Fetch-Dest": ["{http.request.header.Sec-Fetch-Dest}"],
     }
     proxy = _activator(options) | {
-        "load_balancing": {"try_duration": f"{round((longest_wake + RETRY_MARGIN) * 1000)}ms", "try_interval": f"{round(TRY_INTERVAL * 1000)}ms"},
+        "load_balancing": {
+            "try_duration": f"{round((longest_wake + RETRY_MARGIN) * 1000)}ms",
+            "try_interval": f"{round(TRY_INTERVAL * 1000)}ms",
+        },
         # A URI that no client can send: where a rewrite changes nothing, Caddy forwards the body.
         "rewrite": {"method": "GET", "uri": "/hold/{http.request.uuid}?"},
         "headers": {"request": {"delete": ["*"], "set": headers}, "response": {"delete": ["Server"]}},
