@@ -177,6 +177,8 @@ class Steps:
         now = self._clock.monotonic()
         if service.dial_failed:
             service.dial_failed = False
+            # Nobody but this gateway writes steering files, but anybody may have cleared the directory.
+            self._edge.steer(service.key, service.steering)
             if in_flight == 0:
                 service.doubt()
                 return now + PACE

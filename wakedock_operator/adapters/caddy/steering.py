@@ -43,8 +43,12 @@ class SteeringFiles:
         target = self._hold if address is None else address
         if not target or any(character in target for character in "{}\n\0"):
             raise ValueError(f"{target!r} is not an address that Caddy can dial")
-        self._replace_keeping_times(self._steer / key.file_name, target)
-        _replace(self._ignored / key.file_name, target)
+        try:
+            self._write(key, target)
+        except FileNotFoundError:
+            # Somebody cleared the runtime directory.
+            self.prepare()
+            self._write(key, target)
 
     def read(self, key: Key) -> str | None:
         """Where requests go; None for the hold. Not activity."""
@@ -78,6 +82,10 @@ class SteeringFiles:
         """Forget a service."""
         for folder in (self._steer, self._ignored):
             (folder / key.file_name).unlink(missing_ok=True)
+
+    def _write(self, key: Key, target: str) -> None:
+        self._replace_keeping_times(self._steer / key.file_name, target)
+        _replace(self._ignored / key.file_name, target)
 
     def _replace_keeping_times(self, path: Path, target: str) -> None:
         try:

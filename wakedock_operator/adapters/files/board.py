@@ -35,12 +35,13 @@ class RecordBoard(FakeBoard):
     def _keep(self, key: Key, status: Status) -> None:
         path = self._path(key)
         scratch = path.with_suffix(".new")
+        self._directory.mkdir(exist_ok=True)  # somebody may have cleared the runtime directory
         scratch.write_bytes(json.dumps(_record.dump_python(status, mode="json"), indent=1).encode())
         scratch.replace(path)
         super()._keep(key, status)
 
     def _drop(self, key: Key) -> None:
-        self._path(key).unlink()
+        self._path(key).unlink(missing_ok=True)
         super()._drop(key)
 
     def _path(self, key: Key) -> Path:

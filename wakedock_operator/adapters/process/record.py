@@ -68,6 +68,7 @@ class RecordFolder:
         """Replace the record, atomically. Raises OSError; the old one is then still there."""
         place = self._place(key)
         fresh = place.with_name(f"{place.name}.new")
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have cleared the runtime directory
         fresh.write_text(json.dumps(asdict(record)), encoding="utf-8")
         fresh.replace(place)
 
