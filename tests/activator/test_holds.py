@@ -87,6 +87,16 @@ async def test_the_window_halves_when_something_comes_back_but_not_below_a_few(h
     await drop(clients)
 
 
+async def test_what_was_granted_a_moment_ago_counts_although_the_edge_does_not_see_it_yet(holds: Holds):
+    clients = await come(holds, 100)
+    for _ in range(5):
+        assert holds.release(5.0, in_flight=0) == 5.0 + PACE
+    assert await answered(clients) == WINDOW
+    holds.release(5.0 + 2 * PACE, in_flight=0)
+    assert await answered(clients) == 2 * WINDOW
+    await drop(clients)
+
+
 async def test_a_grant_long_after_the_last_one_begins_anew(holds: Holds):
     clients = await come(holds, 100)
     holds.release(5.0, in_flight=0)

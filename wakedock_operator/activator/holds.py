@@ -32,6 +32,9 @@ class Holds:
     _came_back: bool = False
     _grown_at: float = 0.0
     _released_at: float = 0.0
+    _next_at: float = 0.0
+    _recent: int = 0
+    """Granted in the pace that ends at `_next_at`: the edge may not have dialled for these yet, so they are not in its list."""
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -76,8 +79,10 @@ class Holds:
         elif now - self._grown_at >= GROW_AFTER:
             self._window, self._grown_at = self._window * 2, now
         self._released_at = now
-        self._answer(Granted(), max(0, self._window - in_flight))
-        return now + PACE if self._parked else None
+        if now >= self._next_at:
+            self._next_at, self._recent = now + PACE, 0
+        self._recent += self._answer(Granted(), max(0, self._window - in_flight - self._recent))
+        return self._next_at if self._parked else None
 
     def overran(self) -> None:
         """A request that was let through came back: the app could not take it."""
