@@ -112,7 +112,8 @@ class Controller:
                 log.warning("not served as defined", source=problem.source, problem=problem.message)
         self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
-            if before.entries.get(key) is not snapshot.entries.get(key) or key not in self._memories:
+            # What is left of an ended service waits while a source cannot be read.
+            if key not in snapshot.entries or before.entries.get(key) is not snapshot.entries[key] or key not in self._memories:
                 self._touch(key)
 
     async def _follow(self, keys: AsyncIterator[Key]) -> None:
