@@ -53,11 +53,11 @@ async def test_events_come_newest_first_and_complete(journal: Journal):
 async def test_events_are_found_by_service_and_by_kind(journal: Journal):
     for number in range(4):
         journal.record(event(number, EventKind.SLEPT, HELLO))
-        journal.record(event(number, EventKind.DRAINING, OTHER))
-        journal.record(event(number, EventKind.DRAINING, HELLO))
+        journal.record(event(number, EventKind.PINNED, OTHER))
+        journal.record(event(number, EventKind.PINNED, HELLO))
     assert {e.key for e in await journal.events(key=OTHER)} == {OTHER}
-    assert len(await journal.events(kind=EventKind.DRAINING)) == 8
-    both = await journal.events(key=HELLO, kind=EventKind.DRAINING, limit=2)
+    assert len(await journal.events(kind=EventKind.PINNED)) == 8
+    both = await journal.events(key=HELLO, kind=EventKind.PINNED, limit=2)
     assert [e.reason for e in both] == ["r3", "r2"]
 
 

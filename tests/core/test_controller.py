@@ -25,6 +25,7 @@ from wakedock_operator.core.lifecycle import Change, Stage, stage_of
 from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.schedule import Window
 from wakedock_operator.core.status import (
+    Asker,
     Drain,
     DrainReason,
     Failure,
@@ -322,7 +323,12 @@ def test_falling_asleep_names_every_live_instance_in_the_same_write():
 @pytest.mark.parametrize(
     "given, reason",
     [
-        pytest.param(facts(Stage.ASLEEP, says(BUSY), backend=runs(READY), fenced=True), WakeReason.REQUEST, id="a request"),
+        pytest.param(
+            facts(Stage.ASLEEP, replace(says(BUSY), asker=Asker(NOW)), backend=runs(READY), fenced=True), WakeReason.REQUEST, id="a request"
+        ),
+        pytest.param(
+            facts(Stage.ASLEEP, says(BUSY), backend=runs(READY), fenced=True), WakeReason.DEPENDANT, id="a dependant that a gateway wakes"
+        ),
         pytest.param(facts(Stage.ASLEEP, backend=runs(READY), fenced=True, wake_wish="new"), WakeReason.COMMAND, id="a command"),
         pytest.param(
             facts(Stage.ASLEEP, backend=runs(READY), fenced=True, of={"drain": REWAKE}), WakeReason.DEFINITION_CHANGED, id="a definition"

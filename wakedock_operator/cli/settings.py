@@ -55,6 +55,8 @@ def _address(text: str) -> str:
 
 
 def _network(text: str) -> str:
+    if text == "unix":
+        return text
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -118,7 +120,9 @@ class Settings(BaseModel):
         description="`off`: plain HTTP. `internal`: certificates of Caddy's own authority. `auto`: certificates of a public authority.",
     )
     trusted_proxies: _texts(_network) = Field(  # type: ignore[valid-type] # as above
-        default=(), description="Networks of proxies in front of WakeDock whose `X-Forwarded-*` headers are believed."
+        default=(),
+        description="Networks of proxies in front of WakeDock whose `X-Forwarded-*` headers are believed; `unix`: "
+        "whoever connects to a unix socket.",
     )
     api_listen: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None,

@@ -12,7 +12,7 @@ from wakedock_operator.core.conditions import Findings, conditions
 from wakedock_operator.core.lifecycle import Change
 from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
-from wakedock_operator.core.status import DrainReason, Serving, Status, WakeReason
+from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status, WakeReason
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Snapshot
 from wakedock_operator.ports.clock import Clock
@@ -107,6 +107,7 @@ class Controller:
     def _take(self, snapshot: Snapshot) -> None:
         before = self._gatherer.snapshot
         self._gatherer.take(snapshot)
+        self._tell_wishes(before, snapshot)
         for problem in snapshot.problems:
             if problem not in before.problems:
                 log.warning("not served as defined", source=problem.source, problem=problem.message)
@@ -115,6 +116,20 @@ class Controller:
             # What is left of an ended service waits while a source cannot be read.
             if key not in snapshot.entries or before.entries.get(key) is not snapshot.entries[key] or key not in self._memories:
                 self._touch(key)
+
+    def _tell_wishes(self, before: Snapshot, after: Snapshot) -> None:
+        """History of pins, and of definitions that are not used."""
+        for key, entry in after.entries.items():
+            old = before.entries.get(key)
+            if old is None or old is entry:
+                continue
+            until = entry.wishes.keep_awake_until
+            if until != old.wishes.keep_awake_until:
+                kind = EventKind.UNPINNED if until is None else EventKind.PINNED
+                message = "" if until is None else f"until {until.isoformat(timespec='seconds')}"
+                self._journal.record(Event(self._clock.now(), key, kind, message=message))
+            if entry.problem is not None and entry.problem != old.problem:
+                self._journal.record(Event(self._clock.now(), key, EventKind.REJECTED, message=entry.problem))
 
     async def _follow(self, keys: AsyncIterator[Key]) -> None:
         async for key in keys:
@@ -184,7 +199,7 @@ class Controller:
                     return memory.next_probe
                 result = await self._workloads.probe(key, step.instance)
                 if not result.ready:
-                    memory.next_probe = self._clock.monotonic() + PROBE_INTERVAL
+                    memory.next_probe = self._clock.monotonic() + (0.0 if result.waited else PROBE_INTERVAL)
                     return memory.next_probe
             case controller.Fence():
                 await self._workloads.fence(key)
@@ -214,6 +229,8 @@ class Controller:
         self._metrics.awake(key, written.serving is not Serving.ASLEEP)
         if step.what is not None:
             self._tell(key, facts, written, step.what)
+        elif facts.status is None and facts.defined:
+            self._journal.record(Event(facts.now, key, EventKind.ADDED))
 
     def _tell(self, key: Key, facts: controller.Facts, written: Status, what: Change) -> None:
         """Log, metrics, history of one change."""
@@ -229,7 +246,7 @@ class Controller:
                 self._metrics.wake_failed(key, drain.cause.reason)
                 asker = next((r.asker for r in written.gateways if r.asker is not None), None)
                 self._journal.record(Event(at, key, EventKind.WAKE_FAILED, drain.cause.reason, drain.cause.message, asker))
-            case Change.WAKE if written.woken_by not in (None, WakeReason.REQUEST):
+            case Change.WAKE if not any(r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways):
                 phases = {"answering": facts.waited, "granted": facts.waited}
                 self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, phases)
                 self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), phases=phases))

@@ -216,7 +216,7 @@ def _draining(facts: Facts, status: Status) -> Step:
     busy = _busy(status)
     if status.forced:
         if busy and _up(facts, status):
-            return _wake(facts, status, WakeReason.REQUEST)
+            return _wake(facts, status, _asked_by(status))
         if busy and (failure := _given_up(facts, status)) is not None and facts.backend.desired == 0:
             return Write(replace(status, failed=failure.id, failures=status.failures + 1))
     elif busy:
@@ -254,7 +254,7 @@ def _asleep(facts: Facts, status: Status) -> Step:
     if not busy and wanted is None:
         return _stop(facts, status) if running else _settle_wishes(facts, status)
     if _up(facts, status):
-        return _wake(facts, status, WakeReason.REQUEST if wanted is None else wanted)
+        return _wake(facts, status, _asked_by(status) if wanted is None else wanted)
     failure = _given_up(facts, status)
     if failure is not None:
         return _give_up(facts, status, failure)
@@ -350,6 +350,12 @@ def _handled_awake(facts: Facts, status: Status) -> Handled:
 
 def _busy(status: Status) -> bool:
     return any(r.kind is ReportKind.BUSY and r.epoch == status.epoch for r in status.gateways)
+
+
+def _asked_by(status: Status) -> WakeReason:
+    """What made the gateways busy: a request has somebody who asked, the need of a dependant has not."""
+    named = any(r.asker is not None and r.epoch == status.epoch for r in status.gateways)
+    return WakeReason.REQUEST if named else WakeReason.DEPENDANT
 
 
 def _holding(status: Status) -> bool:

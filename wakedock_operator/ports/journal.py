@@ -19,7 +19,6 @@ class EventKind(StrEnum):
     WOKE = "Woke"
     SLEPT = "Slept"
     WAKE_FAILED = "WakeFailed"
-    DRAINING = "Draining"
     CRASHED = "Crashed"
     PINNED = "Pinned"
     UNPINNED = "Unpinned"

@@ -4,7 +4,6 @@ import asyncio
 
 from wakedock_operator.adapters.probing import readiness
 from wakedock_operator.adapters.probing.command import Surroundings
-from wakedock_operator.adapters.process.definition import listens
 from wakedock_operator.adapters.process.launch import Order, program_of
 from wakedock_operator.adapters.process.listeners import find
 from wakedock_operator.adapters.process.record import InstanceRecord
@@ -16,11 +15,11 @@ from wakedock_operator.resource import App, CommandReadiness, WakeService
 async def ask_ready(service: WakeService, record: InstanceRecord) -> tuple[ProbeResult, str]:
     """One probe of the definition, put to one instance; with it the address where the app itself listens (empty for a worker).
 
-    A worker (no host, no port, no readiness declared) is ready when it runs. Everything else must hold the listening socket itself:
-    what a stranger answers on the same port does not count, and is not even asked.
+    A worker (on record without an address) with no readiness declared is ready when it runs. Everything else must hold the listening
+    socket itself: what a stranger answers on the same port does not count, and is not even asked.
     """
     address = ""
-    if listens(service):
+    if record.address:
         found = await asyncio.to_thread(find, port=record.port, leader=record.pid, start_ticks=record.start_ticks, mark=record.mark)
         if not found.address:
             return ProbeResult(ready=False, detail=found.detail), ""

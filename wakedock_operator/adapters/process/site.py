@@ -22,6 +22,8 @@ class Site:
     """The ports that `$(PORT:name)` stands for. Raises StartRefused."""
     port_needed: Callable[[Key], bool]
     """Whether a process runs that was told the port of this service."""
+    listens: Callable[[WakeService], bool]
+    """Whether the app is expected on a port: by its own definition, or by one that depends on it."""
     run: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     """Run something in the background until `close`."""
     tell: Callable[[Key], None]

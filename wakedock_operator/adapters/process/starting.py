@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from wakedock_operator.adapters.process.definition import fingerprint, listens
+from wakedock_operator.adapters.process.definition import fingerprint
 from wakedock_operator.adapters.process.ending import Tree
 from wakedock_operator.adapters.process.handle import ProcessHandle
 from wakedock_operator.adapters.process.launch import Order, launch
@@ -60,7 +60,7 @@ async def start_fresh(key: Key, service: WakeService, uid: str, *, site: Site, o
         boot=site.boot,
         definition=fingerprint(service),
         port=port,
-        address=f"127.0.0.1:{port}" if listens(service) else "",
+        address=f"127.0.0.1:{port}" if site.listens(service) else "",
         state=State.STARTING,
         started_at=time.time(),
         stop_signal=app.stop_signal,

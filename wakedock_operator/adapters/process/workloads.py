@@ -11,8 +11,9 @@ import structlog
 
 from wakedock_operator.adapters.probing import readiness
 from wakedock_operator.adapters.process.adoption import adopt
+from wakedock_operator.adapters.process.arrival import Arrivals
 from wakedock_operator.adapters.process.asking import ask_ready
-from wakedock_operator.adapters.process.definition import dependency_names, refusal
+from wakedock_operator.adapters.process.definition import dependency_names, listens, refusal
 from wakedock_operator.adapters.process.handle import ProcessHandle
 from wakedock_operator.adapters.process.log_file import KEPT, MAX_SIZE, LogFile
 from wakedock_operator.adapters.process.ports import PortBook
@@ -30,6 +31,8 @@ from wakedock_operator.resource import Key, WakeService
 log = structlog.get_logger(__name__)
 
 GONE = ProbeResult(ready=False, detail="the instance is gone")
+PATIENCE = 0.1
+"""Seconds for which a probe waits until the app listens."""
 LOG_CHECK = 60.0
 """Seconds between two looks at the log sizes of running apps that nobody observes meanwhile."""
 
@@ -46,6 +49,7 @@ class ProcessWorkloads:
         self._tasks: set[asyncio.Task[None]] = set()
         self._rotating: set[Key] = set()
         self._ports = PortBook()
+        self._arrivals = Arrivals()
         self._site = Site(
             installation=hashlib.sha256(str(runtime.resolve()).encode()).hexdigest()[:12],
             boot=boot_id(),
@@ -53,6 +57,7 @@ class ProcessWorkloads:
             ports=self._ports,
             dependency_ports=self._dependency_ports,
             port_needed=self._port_needed,
+            listens=self._listens,
             run=self._run,
             tell=self._changes.announce,
             gone=self._gone,
@@ -123,6 +128,9 @@ class ProcessWorkloads:
         if process is None or service is None or process.record.id != instance:
             return GONE
         self._look_at_log(supervisor)
+        port = process.record.port
+        if listens(service) and not await self._arrivals.wait(port, within=PATIENCE, wanted=lambda: supervisor.running is process):
+            return ProbeResult(ready=False, detail=f"nothing listens on port {port} yet", waited=True)
         result, address = await ask_ready(service, process.record)
         if result.ready and not supervisor.mark_ready(instance, address):
             return GONE
@@ -185,6 +193,10 @@ class ProcessWorkloads:
     def _port_needed(self, key: Key) -> bool:
         records = (other.process.record for other in self._supervisors.values() if other.process and other.key.namespace == key.namespace)
         return any(key.name in record.dependency_ports and record.state is not State.STOPPING for record in records)
+
+    def _listens(self, service: WakeService) -> bool:
+        others = (each.definition for each in self._supervisors.values() if each.key.namespace == service.key.namespace)
+        return listens(service) or any(service.key.name in dependency_names(each) for each in others if each is not None)
 
     async def _look_at_logs(self) -> None:
         while True:
