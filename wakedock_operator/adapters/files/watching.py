@@ -39,7 +39,7 @@ async def touched(paths: Sequence[Path]) -> AsyncGenerator[bool, None]:
                     fresh = False
                     if _folders(paths) != folders:
                         break
-        except OSError:
+        except (OSError, RuntimeError):  # the library's own error, for a user who has too many watches, is a RuntimeError
             await asyncio.sleep(LOOK_AGAIN_MS / 1000)
             yield True
 
