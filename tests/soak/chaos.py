@@ -125,6 +125,8 @@ class Chaos:
     async def add_or_remove(self) -> str:
         """A service that nobody asks: the routes change."""
         name = self._chance.choice(("extra-one", "extra-two"))
+        for each in self.visitors:
+            each.routes_changed = time.monotonic()
         if name in self._extras:
             self._extras.remove(name)
             (self.installation.definitions / f"{name}.yaml").unlink()

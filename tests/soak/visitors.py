@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from tests.soak.generator import Answer, exchange
 
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 EVENTS = 5
+RELOAD = 10.0
+"""Seconds within which changed routes are in force, loads that wait for each other included."""
 LINES = 3
 
 
@@ -26,7 +29,8 @@ class Visitors:
     lost: list[str] = field(default_factory=list)
     """What became of each request that did not get the app's whole answer."""
     unsent: list[str] = field(default_factory=list)
-    """Requests on a kept connection that was closed before a byte of an answer: Caddy closes idle ones when routes change."""
+    """Requests whose connection was closed before a byte of an answer while routes changed: Caddy closes what looks idle to it then."""
+    routes_changed: float = -RELOAD
     ids: list[str] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     _under_way: int = 0
@@ -77,14 +81,14 @@ class Visitors:
             self.ids.append(name)
             self.sent += 1
             self._under_way += 1
-            reused = kept is not None
             wire = kept or await asyncio.open_connection("127.0.0.1", self.port)
             kept = None
             try:
                 kept = await self._ask(wire, name, kind, chance)
             except (OSError, EOFError) as error:
                 await _close(wire)
-                unsent = reused and not isinstance(error, asyncio.LimitOverrunError) and not getattr(error, "partial", b"")
+                reload = time.monotonic() - self.routes_changed < RELOAD
+                unsent = reload and not isinstance(error, asyncio.LimitOverrunError) and not getattr(error, "partial", b"")
                 (self.unsent if unsent else self.lost).append(f"{name}: {kind} {error!r}")
             finally:
                 self._under_way -= 1
