@@ -18,8 +18,8 @@ async def test_where_no_watch_is_possible_the_files_are_looked_at_again_and_agai
     """`fs.inotify.max_user_instances` is soon used up where many programs watch."""
 
     async def fails(*_: Any, **__: Any) -> AsyncIterator[set[Any]]:
-        if error is not None:
-            raise error
+        for each in (error,):
+            raise each
         yield set()
 
     monkeypatch.setattr(watchfiles, "awatch", fails)
