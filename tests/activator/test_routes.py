@@ -1,4 +1,6 @@
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -152,3 +154,15 @@ async def test_a_service_that_ends_loses_its_hosts_at_once_and_its_route_when_it
     await machine.until(lambda: machine.board.view(HELLO) is None)
     await machine.settle()
     assert set(keeping.claims) == {SHOP}
+
+
+async def test_an_apply_for_which_there_is_no_space_is_tried_again(keeping: Keeping, machine: Machine, monkeypatch: pytest.MonkeyPatch):
+    async def no_space(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(machine.edge, "apply", no_space)
+        machine.catalog.define(service())
+        await keeping.start()
+    await asyncio.sleep(2 * TRY_AGAIN)
+    assert set(keeping.claims) == {HELLO}

@@ -71,7 +71,7 @@ class RouteKeeper:
             return True
         try:
             applied = await self._edge.apply(wanted[0], longest_wake=wanted[1])
-        except EdgeUnavailable as error:
+        except (EdgeUnavailable, OSError) as error:
             log.warning("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
             self._metrics.applied(ok=False)
             return False
