@@ -156,7 +156,7 @@ class Steps:
         if attempt is not None:
             attempt.detail, attempt.unhealthy = result.detail, result.unhealthy
         if not result.ready:
-            service.next_probe = now + self._probe_interval(service)
+            service.next_probe = now if result.waited else now + self._probe_interval(service)
             return service.next_probe
         service.answered = step.instance.id
         if attempt is not None and attempt.answering_at is None:

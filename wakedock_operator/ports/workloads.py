@@ -24,6 +24,8 @@ class ProbeResult:
     detail: str
     unhealthy: bool = False
     """It answered, but wrongly (5xx): with `wake.failFast` this ends the wait."""
+    waited: bool = False
+    """Nobody could be asked yet, and the probe has waited for that a moment already: the next one may follow at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Who listens on a port. An answer counts only when the listening socket belongs to the app's own processes."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from wakedock_operator.adapters.process.procfs import processes
+from wakedock_operator.adapters.process.socket_diag import listening
 from wakedock_operator.adapters.process.tree import members
 
 _LISTEN = "0A"
@@ -55,19 +57,29 @@ def find(*, port: int, leader: int, start_ticks: int, mark: str) -> Finding:
 
 
 def listeners() -> Iterator[Listener]:
-    """Every listening TCP socket. The kernel lists them before all others, so the rest is not even read."""
-    for table in ("tcp", "tcp6"):
+    """Every listening TCP socket."""
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
         try:
-            with Path("/proc/net", table).open(encoding="ascii") as file:
-                next(file)
-                for line in file:
-                    words = line.split()
-                    if words[3] != _LISTEN:
-                        break
-                    host, _, port = words[1].rpartition(":")
-                    yield Listener(address=_address(host), port=int(port, 16), inode=int(words[9]))
-        except (FileNotFoundError, StopIteration):
-            continue
+            found = [Listener(address=_address(packed), port=port, inode=inode) for packed, port, inode in listening(family)]
+        except OSError:
+            # Not every sandbox has that interface. The tables may take milliseconds: the kernel walks through all connections for them.
+            found = list(_listed(table))
+        yield from found
+
+
+def _listed(table: str) -> Iterator[Listener]:
+    """As /proc tells. Listening sockets come before all others, so the rest is not even read."""
+    try:
+        with Path("/proc/net", table).open(encoding="ascii") as file:
+            next(file)
+            for line in file:
+                words = line.split()
+                if words[3] != _LISTEN:
+                    break
+                host, _, port = words[1].rpartition(":")
+                yield Listener(address=_address(_packed(host)), port=int(port, 16), inode=int(words[9]))
+    except (FileNotFoundError, StopIteration):
+        return
 
 
 def sockets(pid: int) -> frozenset[int]:
@@ -106,9 +118,12 @@ def named(who: str) -> str:
     return f" ({who})" if who else ""
 
 
-def _address(text: str) -> IPv4Address | IPv6Address:
+def _packed(text: str) -> bytes:
     # Groups of 32 bits, each in the byte order of the machine.
-    packed = b"".join(int(text[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(text), 8))
+    return b"".join(int(text[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(text), 8))
+
+
+def _address(packed: bytes) -> IPv4Address | IPv6Address:
     if len(packed) == 4:
         return IPv4Address(packed)
     address = IPv6Address(packed)

@@ -129,8 +129,9 @@ class ProcessWorkloads:
             return GONE
         self._look_at_log(supervisor)
         port = process.record.port
-        if listens(service) and not await self._arrivals.wait(port, within=PATIENCE, wanted=lambda: supervisor.running is process):
-            return ProbeResult(ready=False, detail=f"nothing listens on port {port} yet", waited=True)
+        if process.record.address and not await self._arrivals.wait(port, within=PATIENCE, wanted=lambda: supervisor.running is process):
+            gone = supervisor.running is not process
+            return GONE if gone else ProbeResult(ready=False, detail=f"nothing listens on port {port} yet", waited=True)
         result, address = await ask_ready(service, process.record)
         if result.ready and not supervisor.mark_ready(instance, address):
             return GONE
