@@ -26,11 +26,14 @@ GROUPS = {
     "idle": idle,
 }
 RESULTS = Path(__file__).with_name("results")
+WIDTH = 180
+LONGEST = 300.0
+"""Seconds after which a group is given up: nothing waits for ever, unattended."""
 
 
 async def measure(names: list[str], *, quick: bool, results: Path | None) -> None:
     """Run the groups one after the other."""
-    progress, console = Console(stderr=True), Console(width=180)
+    progress = Console(stderr=True, width=WIDTH)
     machine = await describe()
     if machine.shared:
         progress.print(f"This machine is busy (load average {machine.load_before}): times will be too long, and ratios uncertain.")
@@ -39,9 +42,12 @@ async def measure(names: list[str], *, quick: bool, results: Path | None) -> Non
     for name in names:
         started = time.monotonic()
         with place() as where:
-            found[name] = await GROUPS[name].measure(GROUPS[name].QUICK if quick else GROUPS[name].FULL, where)
-        progress.print(f"{name}: {time.monotonic() - started:.0f} s")
-    show(machine, found, console)
+            async with asyncio.timeout(LONGEST):
+                found[name] = await GROUPS[name].measure(GROUPS[name].QUICK if quick else GROUPS[name].FULL, where)
+        progress.print(f"{name} ({time.monotonic() - started:.0f} s)")
+        for row in found[name]:
+            progress.print(f"  {row.what}: {row.measured}", highlight=False)
+    show(machine, found, Console(width=WIDTH))
     if results is not None:
         progress.print(f"written: {write(results, machine, found, time.monotonic() - began).name}")
 

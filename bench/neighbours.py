@@ -107,7 +107,7 @@ async def measure(size: Size, where: Place) -> list[Row]:
         for _ in range(size.rounds):
             for mode in (quiet, switched, started):
                 await mode.round(size, installation.port)
-                await _settled(controls)
+                await _settled(installation, controls)
     added = percentile(switched.latencies, 99) - percentile(quiet.latencies, 99)
     return [
         Row(
@@ -124,12 +124,11 @@ async def measure(size: Size, where: Place) -> list[Row]:
     ]
 
 
-async def _settled(controls: Control) -> None:
-    """A cycle that was cut off in its middle comes to its end."""
-    record = controls.installation.status("other")
-    if record is not None and record["serving"] != "Asleep":
-        await controls.until_serving("Awake", "other")
-        await controls.put_to_sleep("other")
+async def _settled(installation: Installation, controls: Control) -> None:
+    """Bring a cycle that was cut off in its middle to an end."""
+    await get(installation.port, "other.localhost")
+    await controls.until_serving("Awake", "other")
+    await controls.put_to_sleep("other")
 
 
 def _hundredths(latencies: list[float]) -> list[float]:

@@ -35,5 +35,5 @@ def ms(seconds: float) -> str:
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """The median, and between which values the middle half lies."""
-    lower, middle, upper = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    lower, middle, upper = statistics.quantiles([*values, *values], n=4, method="inclusive")
     return f"{middle:.{digits}f} ({lower:.{digits}f} to {upper:.{digits}f})"
