@@ -50,6 +50,7 @@ class Activator:
         self.metrics = metrics
         self.clock = clock
         self._catalog = catalog
+        self._snapshot = Snapshot()
         self._board = board
         self._workloads = workloads
         self._edge = edge
@@ -106,6 +107,7 @@ class Activator:
             self._take(snapshot)
 
     def _take(self, snapshot: Snapshot) -> None:
+        before, self._snapshot = self._snapshot, snapshot
         for key, entry in snapshot.entries.items():
             known = self.services.get(key)
             if known is None:
@@ -120,7 +122,8 @@ class Activator:
             if key not in snapshot.entries and service.entry is not None:
                 service.entry = None
                 self._queue.add(key)
-        self._dependencies.take(snapshot)
+        if not snapshot.defines_as(before):
+            self._dependencies.take(snapshot)
 
     def _new(self, key: Key, entry: Entry | None) -> Service:
         timeout = entry.service.spec.idle_timeout.total_seconds() if entry is not None else 0.0

@@ -51,8 +51,11 @@ class RouteKeeper:
                     again.set()
 
     async def _follow_catalog(self, again: asyncio.Event) -> None:
-        async for _ in self._catalog.changes():
-            again.set()
+        last: Snapshot | None = None
+        async for snapshot in self._catalog.changes():
+            if last is None or not snapshot.defines_as(last):
+                again.set()
+            last = snapshot
 
     async def _follow_ends(self, again: asyncio.Event) -> None:
         async for key in self._board.watch():

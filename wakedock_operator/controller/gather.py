@@ -33,7 +33,9 @@ class Gatherer:
 
     def take(self, snapshot: Snapshot) -> None:
         """Use another snapshot of the definitions."""
-        self.snapshot = snapshot
+        before, self.snapshot = self.snapshot, snapshot
+        if snapshot.defines_as(before):
+            return
         self.dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
 
     def related(self, key: Key) -> Iterator[Key]:

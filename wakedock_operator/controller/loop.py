@@ -111,7 +111,8 @@ class Controller:
         for problem in snapshot.problems:
             if problem not in before.problems:
                 log.warning("not served as defined", source=problem.source, problem=problem.message)
-        self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
+        if not snapshot.defines_as(before):
+            self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
             # What is left of an ended service waits while a source cannot be read.
             if key not in snapshot.entries or before.entries.get(key) is not snapshot.entries[key] or key not in self._memories:

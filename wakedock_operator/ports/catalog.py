@@ -54,6 +54,11 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
     unreadable: tuple[str, ...] = ()
 
+    def defines_as(self, other: "Snapshot") -> bool:
+        """True when both hold the very same definitions; wishes and problems may differ."""
+        mine, theirs = self.entries, other.entries
+        return mine.keys() == theirs.keys() and all(entry.service is theirs[key].service for key, entry in mine.items())
+
 
 class Catalog(Protocol):
     """The source of definitions and wishes. An unreadable source is unknown, not empty: its services stay as they were."""
