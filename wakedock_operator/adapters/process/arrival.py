@@ -9,7 +9,7 @@ from wakedock_operator.adapters.process.listeners import listeners
 PACE = 0.005
 """Seconds between two looks."""
 SHARE = 10
-"""… and at least this many times what the last look took."""
+"""… and at least this many times the CPU time that the last look cost."""
 
 
 class Arrivals:
@@ -39,15 +39,15 @@ class Arrivals:
     async def _look(self) -> None:
         try:
             while self._waiting:
-                began = time.monotonic()
-                open_ports = await asyncio.to_thread(_open_ports)
+                open_ports, cost = await asyncio.to_thread(_open_ports)
                 for told, (port, wanted) in self._waiting.items():
                     if not told.done() and (port in open_ports or not wanted()):
                         told.set_result(port in open_ports)
-                await asyncio.sleep(max(PACE, SHARE * (time.monotonic() - began)))
+                await asyncio.sleep(max(PACE, SHARE * cost))
         finally:
             self._looking = None
 
 
-def _open_ports() -> frozenset[int]:
-    return frozenset(each.port for each in listeners())
+def _open_ports() -> tuple[frozenset[int], float]:
+    began = time.thread_time()
+    return frozenset(each.port for each in listeners()), time.thread_time() - began
