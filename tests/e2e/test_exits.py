@@ -1,5 +1,6 @@
 """A start that cannot work ends with one clear sentence and an exit code of its own, and disturbs nothing."""
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -83,3 +84,18 @@ async def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path, runtime_d
         assert code == ExitCode.DIRECTORY_UNUSABLE
         assert str(installation.data) in one_sentence(said)
         installation.data.unlink()
+
+
+async def test_a_second_signal_ends_a_stop_that_waits(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as installation:
+        installation.define("web", hosts=["web.test"], app={"command": faulty("web", tmp_path / "ledger", "hangs")})
+        await installation.start()
+        assert installation.process is not None
+        held = asyncio.create_task(ask(installation.port, "web.test"))
+        await installation.until("web", lambda record: any(report["holding"] for report in record["gateways"]))
+        installation.process.terminate()
+        await installation.until_logged("stopping")
+        assert installation.process.returncode is None
+        installation.process.terminate()
+        assert await installation.process.wait() == 0
+        held.cancel()

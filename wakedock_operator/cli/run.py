@@ -7,7 +7,7 @@ import signal
 
 import structlog
 
-from .compose import Parts, composed, serving
+from .compose import Parts, Running, composed, serving
 from .directories import Directories, opened, resolve
 from .settings import Settings
 
@@ -23,22 +23,40 @@ def run(settings: Settings) -> int:
 
 
 async def _run(settings: Settings, directories: Directories) -> int:
-    stop = asyncio.Event()
+    asked, urged = asyncio.Event(), asyncio.Event()
+
+    def stop() -> None:
+        (urged if asked.is_set() else asked).set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop)
     async with composed(settings, directories) as parts, serving(parts) as running, asyncio.TaskGroup() as tasks:
         ready = tasks.create_task(_tell_ready(parts), name="ready")
-        stopping = tasks.create_task(stop.wait(), name="signal")
-        await asyncio.wait({running.keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        asking = tasks.create_task(asked.wait(), name="signal")
+        await asyncio.wait({running.keeping, asking}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
-        if stopping.done():
-            log.info("stopping", grace=settings.grace_period.total_seconds())
-            await running.shut_down()
+        if asking.done():
+            await _stop(running, urged)
         else:
-            stopping.cancel()
+            asking.cancel()
             running.keeping.result()
     return 0
+
+
+async def _stop(running: Running, urged: asyncio.Event) -> None:
+    """Stop in good order; at a second signal leave things as they are: Caddy has the grace period, apps run on."""
+    log.info("stopping", grace=running.parts.settings.grace_period.total_seconds())
+    stopping = asyncio.create_task(running.shut_down(), name="shut-down")
+    urging = asyncio.create_task(urged.wait(), name="second-signal")
+    await asyncio.wait({stopping, urging}, return_when=asyncio.FIRST_COMPLETED)
+    urging.cancel()
+    if stopping.done():
+        stopping.result()
+        return
+    log.warning("stopping at once, as asked twice")
+    stopping.cancel()
+    await asyncio.wait({stopping})
 
 
 async def _tell_ready(parts: Parts) -> None:

@@ -45,7 +45,7 @@ class Gatherer:
 
     async def facts(self, key: Key, memory: Memory) -> controller.Facts:
         """The facts about one service, read now."""
-        backend = await self._observe(key)
+        backend = await self.observe(key)
         status = await self.board.read(key)
         entry = self.snapshot.entries.get(key)
         now = self.clock.monotonic()
@@ -86,7 +86,8 @@ class Gatherer:
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
 
-    async def _observe(self, key: Key) -> Observation:
+    async def observe(self, key: Key) -> Observation:
+        """A consistent look; nothing where the backend does not know the service."""
         try:
             return await self.workloads.observe(key)
         except KeyError:
@@ -140,14 +141,14 @@ class Gatherer:
         if status.serving is not Serving.ASLEEP:
             return True
         said = [r for r in status.gateways if r.kind is ReportKind.BUSY and r.epoch == status.epoch]
-        return any(r.holding for r in said) or (bool(said) and (await self._observe(key)).desired > 0)
+        return any(r.holding for r in said) or (bool(said) and (await self.observe(key)).desired > 0)
 
     async def _up(self, key: Key) -> bool:
         """It serves, or still runs."""
         status = self.board.view(key)
         if status is not None and status.serving is not Serving.ASLEEP:
             return True
-        return bool((await self._observe(key)).instances)
+        return bool((await self.observe(key)).instances)
 
     def _serves(self, key: Key) -> bool:
         status = self.board.view(key)
@@ -167,7 +168,7 @@ class Gatherer:
         entry, status = self.snapshot.entries.get(key), self.board.view(key)
         if entry is None or status is None or status.serving is not Serving.AWAKE:
             return False
-        facts = self._partial(entry, status, await self._observe(key), self.clock.now())
+        facts = self._partial(entry, status, await self.observe(key), self.clock.now())
         return controller.forced_by(facts, status) is not None or any([await self._sleeps_by_force(k) for k in self._dependencies(key)])
 
     def _partial(self, entry: Entry, status: Status, backend: Observation, wall: datetime) -> controller.Facts:

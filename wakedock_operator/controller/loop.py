@@ -9,15 +9,14 @@ import structlog
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
 from wakedock_operator.core.conditions import Findings, conditions
-from wakedock_operator.core.lifecycle import Change
 from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
-from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status, WakeReason
+from wakedock_operator.core.status import DrainReason, Serving
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Snapshot
 from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
-from wakedock_operator.ports.journal import Event, EventKind, Journal
+from wakedock_operator.ports.journal import Journal
 from wakedock_operator.ports.workloads import VersionMoved, Workloads
 from wakedock_operator.resource import Key, OnExit
 from wakedock_operator.workqueue import WorkQueue
@@ -25,6 +24,7 @@ from wakedock_operator.workqueue import WorkQueue
 from .clock_steps import clock_steps
 from .gather import Gatherer
 from .memory import Memory
+from .telling import Telling
 
 log = structlog.get_logger(__name__)
 
@@ -52,9 +52,8 @@ class Controller:
         self._board = board
         self._workloads = workloads
         self._edge = edge
-        self._journal = journal
         self._clock = clock
-        self._metrics = metrics
+        self._telling = Telling(journal, metrics, clock)
         self._memories: dict[Key, Memory] = {}
         self._lost: dict[Key, tuple[Claimed, ...]] = {}
         self._gatherer = Gatherer(board, workloads, clock, gateways)
@@ -107,30 +106,13 @@ class Controller:
     def _take(self, snapshot: Snapshot) -> None:
         before = self._gatherer.snapshot
         self._gatherer.take(snapshot)
-        self._tell_wishes(before, snapshot)
-        for problem in snapshot.problems:
-            if problem not in before.problems:
-                log.warning("not served as defined", source=problem.source, problem=problem.message)
+        self._telling.taken(before, snapshot)
         if not snapshot.defines_as(before):
             self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
             # What is left of an ended service waits while a source cannot be read.
             if key not in snapshot.entries or before.entries.get(key) is not snapshot.entries[key] or key not in self._memories:
                 self._touch(key)
-
-    def _tell_wishes(self, before: Snapshot, after: Snapshot) -> None:
-        """History of pins, and of definitions that are not used."""
-        for key, entry in after.entries.items():
-            old = before.entries.get(key)
-            if old is None or old is entry:
-                continue
-            until = entry.wishes.keep_awake_until
-            if until != old.wishes.keep_awake_until:
-                kind = EventKind.UNPINNED if until is None else EventKind.PINNED
-                message = "" if until is None else f"until {until.isoformat(timespec='seconds')}"
-                self._journal.record(Event(self._clock.now(), key, kind, message=message))
-            if entry.problem is not None and entry.problem != old.problem:
-                self._journal.record(Event(self._clock.now(), key, EventKind.REJECTED, message=entry.problem))
 
     async def _follow(self, keys: AsyncIterator[Key]) -> None:
         async for key in keys:
@@ -145,7 +127,7 @@ class Controller:
         status = await self._board.read(key)
         if status is None or status.serving is not Serving.ASLEEP:
             return True
-        return bool((await self._workloads.observe(key)).instances)
+        return bool((await self._gatherer.observe(key)).instances)
 
     # One service
 
@@ -227,44 +209,19 @@ class Controller:
     async def _write(self, key: Key, facts: controller.Facts, step: controller.Write) -> None:
         new = replace(step.status, conditions=conditions(step.status, self._findings(key, facts, None), facts.now))
         written = await self._board.swap(key, facts.status, new)
-        self._metrics.awake(key, written.serving is not Serving.ASLEEP)
-        if step.what is not None:
-            self._tell(key, facts, written, step.what)
-        elif facts.status is None and facts.defined:
-            self._journal.record(Event(facts.now, key, EventKind.ADDED))
-
-    def _tell(self, key: Key, facts: controller.Facts, written: Status, what: Change) -> None:
-        """Log, metrics, history of one change."""
-        drain = written.drain
-        reason = str(drain.reason) if drain is not None else str(written.woken_by or "")
-        log.info("serving changed", service=str(key), serving=str(written.serving), epoch=written.epoch, change=str(what), reason=reason)
-        at = facts.now
-        match what:
-            case Change.COMMIT if drain is not None:
-                self._metrics.slept(key, drain.reason)
-                self._journal.record(Event(at, key, EventKind.SLEPT, drain.reason))
-            case Change.GIVE_UP if drain is not None and drain.cause is not None:
-                self._metrics.wake_failed(key, drain.cause.reason)
-                asker = next((r.asker for r in written.gateways if r.asker is not None), None)
-                self._journal.record(Event(at, key, EventKind.WAKE_FAILED, drain.cause.reason, drain.cause.message, asker))
-            case Change.WAKE if not any(r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways):
-                phases = {"answering": facts.waited, "granted": facts.waited}
-                self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, phases)
-                self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), phases=phases))
+        self._telling.written(key, facts, written, step.what)
 
     async def _forget(self, key: Key, facts: controller.Facts) -> None:
         await self._workloads.remove(key, facts.uid)
         await self._board.remove(key, facts.uid)
         await self._catalog.forget(key, facts.uid)
-        if facts.status is not None:
-            self._journal.record(Event(facts.now, key, EventKind.REMOVED))
-            log.info("service ended", service=str(key))
         self._memories.pop(key, None)
-        if key in self._gatherer.snapshot.entries:
+        comes_back = key in self._gatherer.snapshot.entries
+        self._telling.ended(key, facts, comes_back=comes_back)
+        if comes_back:
             self._queue.add(key)
         else:
             self._queue.forget(key)
-            self._metrics.forget(key)
 
     def _findings(self, key: Key, facts: controller.Facts, step: controller.Rest | None) -> Findings:
         entry = self._gatherer.snapshot.entries.get(key)
@@ -290,16 +247,8 @@ class Controller:
                 await self._board.swap(key, status, replace(status, conditions=found))
             except Conflict:
                 self._queue.add(key)
-        self._tell_crash(key, facts, memory)
+        self._telling.crashed(key, facts, memory)
         return self._next_look(key, facts, step, memory)
-
-    def _tell_crash(self, key: Key, facts: controller.Facts, memory: Memory) -> None:
-        failure = facts.backend.failure
-        awake = facts.status is not None and facts.status.serving is Serving.AWAKE
-        if failure is not None and not failure.healable and awake and failure.id != memory.crash:
-            memory.crash = failure.id
-            log.warning("app ended by itself", service=str(key), reason=str(failure.reason), message=failure.message)
-            self._journal.record(Event(facts.now, key, EventKind.CRASHED, failure.reason, failure.message))
 
     def _next_look(self, key: Key, facts: controller.Facts, step: controller.Rest, memory: Memory) -> float | None:
         now = self._clock.monotonic()
