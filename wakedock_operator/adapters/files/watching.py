@@ -28,6 +28,7 @@ async def touched(paths: Sequence[Path]) -> AsyncGenerator[bool, None]:
             *folders,
             watch_filter=lambda _, path: _matters(Path(path), paths),
             debounce=DEBOUNCE_MS,
+            step=DEBOUNCE_MS,  # also how often the library looks whether something came, which is what idling costs
             rust_timeout=LOOK_AGAIN_MS,
             yield_on_timeout=True,
             recursive=False,
