@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -70,6 +71,16 @@ async def test_requests_that_are_held_when_wakedock_is_killed_are_answered_after
         assert not any(running(stray) for stray in strays)
         # A start that was not on record yet is ended and done again: no request has reached it.
         assert len(strays) <= (moment is not until_started and moment is not until_awake)
+
+
+async def killed(pid: int) -> None:
+    """SIGKILL, and wait for the end: until then the kernel still accepts connections for the process."""
+    watched = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(select.select, [watched], [], [])
+    finally:
+        os.close(watched)
 
 
 async def test_wakedock_killed_again_and_again_while_it_holds():
@@ -147,7 +158,7 @@ async def test_an_app_that_died_while_wakedock_was_away_is_started_again_by_the_
         (first,) = served_by([await ask(stand.port, "victim.test")])
         await stand.installation.until_serving("victim", "Awake")
         await stand.installation.kill()
-        os.kill(first, signal.SIGKILL)
+        await killed(first)
         held = mixed(stand.port, "victim")
         await stand.installation.start()
         assert len(served_by(await asyncio.gather(*held))) == 1

@@ -50,7 +50,7 @@ async def grpc_server(answer: bytes | grpc.StatusCode | None) -> AsyncIterator[T
 )
 async def test_a_grpc_server_is_ready_when(answer, ready):
     async with grpc_server(answer) as target:
-        result = await ask_ready(HttpReadiness(), target)
+        result = await ask_ready(HttpReadiness(timeout=timedelta(seconds=30)), target)
         assert (result.ready, result.unhealthy) == (ready, not ready), result.detail
 
 
