@@ -26,7 +26,9 @@ TRUSTED_HEADERS = (
 
 def untrusted_headers(trusted_proxies: Sequence[str]) -> Json:
     """A route that strips what only a proxy may say."""
-    route: Json = {"handle": [{"handler": "headers", "request": {"delete": list(TRUSTED_HEADERS)}}]}
+    # In small letters, into which Caddy would turn each name anew at each request.
+    names = [name.lower() for name in TRUSTED_HEADERS]
+    route: Json = {"handle": [{"handler": "headers", "request": {"delete": names}}]}
     trusted: list[Json] = []
     networks = [proxy for proxy in trusted_proxies if proxy != "unix"]
     if networks:
