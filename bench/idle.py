@@ -1,9 +1,12 @@
 """What an installation costs in which everything sleeps."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
-from .place import Place, wakedock, wakedock_pid
+from tests.e2e.installation import installed
+
+from .place import Place, define, wakedock_pid
 from .procfs import cpu, memory
 from .rows import Row
 
@@ -21,8 +24,13 @@ FULL, QUICK = Size(), Size(services=20, settle=0.5, seconds=0.5)
 
 
 async def measure(size: Size, where: Place) -> list[Row]:
-    """CPU of both processes."""
-    async with wakedock(where, {f"s{number}": 0.0 for number in range(size.services)}) as installation:
+    """CPU of both processes, and how long the start takes that reads all definitions for the first time."""
+    async with installed(where.folder, where.runtime) as installation:
+        for number in range(size.services):
+            define(installation, f"s{number}")
+        began = time.monotonic()
+        await installation.start()
+        started = time.monotonic() - began
         await asyncio.sleep(size.settle)
         pids = {"python": wakedock_pid(installation), "caddy": installation.caddy_pid()}
         before = {name: cpu(pid) for name, pid in pids.items()}
@@ -37,5 +45,10 @@ async def measure(size: Size, where: Place) -> list[Row]:
             "< 0.5 % of a core",
             share["python"] < 0.5,
             {"percent_of_a_core": share, "mb": resident},
-        )
+        ),
+        Row(
+            f"first start of WakeDock with {size.services} services, until their routes are in force",
+            f"{started:.1f} s",
+            samples={"seconds": started},
+        ),
     ]

@@ -35,5 +35,6 @@ def ms(seconds: float) -> str:
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """The median, and between which values the middle half lies."""
-    lower, middle, upper = statistics.quantiles([*values, *values], n=4, method="inclusive")
+    ordered = sorted(values)
+    lower, middle, upper = (percentile(ordered, 25), statistics.median(ordered), percentile(ordered, 75))
     return f"{middle:.{digits}f} ({lower:.{digits}f} to {upper:.{digits}f})"
