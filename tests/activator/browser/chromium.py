@@ -24,15 +24,21 @@ FLAGS = (
 
 def missing() -> str | None:
     """What Chromium needs and this machine does not have, or None."""
-    programs = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
-    return f"{' and '.join(programs)} not found; install the packages chromium and chromium-driver" if programs else None
+    if program() and shutil.which("chromedriver"):
+        return None
+    return "no chromium (or google-chrome) with chromedriver found; install the packages chromium and chromium-driver"
+
+
+def program() -> str:
+    """Where the browser is; empty where there is none."""
+    return shutil.which("chromium") or shutil.which("google-chrome") or ""
 
 
 @contextmanager
 def chromium(profile: Path, *, javascript: bool = True) -> Iterator[Chrome]:
     """A running browser whose console is recorded."""
     options = ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
+    options.binary_location = program()
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
