@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.e2e.installation import free_port
 from wakedock_operator.adapters.caddy.edge import CaddyEdge
-from wakedock_operator.adapters.caddy.options import CaddyOptions
+from wakedock_operator.adapters.caddy.options import CaddyOptions, environment_for
 from wakedock_operator.core.routing import Route
 from wakedock_operator.resource import Key
 
@@ -57,7 +57,9 @@ class Subject:
     @classmethod
     def of(cls, services: int, folder: Path, runtime: Path) -> "Subject":
         port = free_port()
-        return cls(services, port, CaddyEdge(CaddyOptions(runtime, folder, listen=(f"127.0.0.1:{port}",))))
+        return cls(
+            services, port, CaddyEdge(CaddyOptions(runtime, folder, listen=(f"127.0.0.1:{port}",), environment=environment_for(services)))
+        )
 
     @property
     def pid(self) -> int:

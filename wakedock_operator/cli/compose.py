@@ -15,7 +15,7 @@ from wakedock_operator.activator.server import build_app, end_streams, serve
 from wakedock_operator.adapters.caddy import errors as caddy_errors
 from wakedock_operator.adapters.caddy.edge import CaddyEdge
 from wakedock_operator.adapters.caddy.errors import CaddyError
-from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
+from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls, environment_for
 from wakedock_operator.adapters.clock import SystemClock
 from wakedock_operator.adapters.files.board import RecordBoard
 from wakedock_operator.adapters.files.catalog import FileCatalog
@@ -41,8 +41,6 @@ from .directories import Directories
 from .settings import Settings
 
 GATEWAY = "local"
-MANY_SERVICES = 2_000
-"""From here on Caddy's heap is so large that collecting it more often costs less than the memory is worth."""
 
 _START_ERRORS: tuple[tuple[type[CaddyError], type[WakeDockError]], ...] = (
     (caddy_errors.CaddyMissing, CaddyMissing),
@@ -82,7 +80,7 @@ def caddy_options(settings: Settings, directories: Directories, *, services: int
         trusted_proxies=settings.trusted_proxies,
         grace_period=settings.grace_period.total_seconds(),
         binary=settings.caddy,
-        environment=(("GOGC", "200" if services < MANY_SERVICES else "100"),),
+        environment=environment_for(services),
     )
 
 
