@@ -196,7 +196,7 @@ class Controller:
         return None
 
     async def _last_look(self, key: Key, facts: controller.Facts) -> bool:
-        """True when nothing is in flight. What `sleep.maxConnectionAge` allows to be cut does not count in an idle drain."""
+        """True when nothing is in flight. With `sleep.maxConnectionAge` the gateway has decided that already."""
         try:
             look = await self._edge.in_flight()
         except EdgeUnavailable:
