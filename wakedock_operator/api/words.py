@@ -18,6 +18,7 @@ _WOKEN = {
     WakeReason.DEFINITION_CHANGED: "it was started again with its changed definition",
     WakeReason.ADOPTED: "it was running when WakeDock started",
     WakeReason.DRAIN_ENDED: "a request came while it was going to sleep",
+    WakeReason.SCALED: "somebody scaled its workload up",
 }
 _PUT_TO_SLEEP = {
     DrainReason.REQUESTED: "it was put to sleep by command",
@@ -27,6 +28,7 @@ _PUT_TO_SLEEP = {
     DrainReason.DEFINITION_CHANGED: "its definition changed",
     DrainReason.DEPENDENCY_SLEEPS: "a service that it needs goes to sleep",
     DrainReason.SHUTDOWN: "WakeDock was stopped (sleep.onExit is Sleep)",
+    DrainReason.SCALED_TO_ZERO: "somebody scaled its workload to zero",
 }
 _EDGES = 50
 """How many edges of a schedule are looked at for one that matters."""

@@ -36,6 +36,14 @@ class Observation:
     instance runs, or this one is ready."""
     outdated: bool = False
     """What runs was started from an older definition."""
+    generation: int | None = None
+    """Grows with every change of what is asked of the backend, whoever asks; None where a backend has no such count."""
+    scaled_by: str = ""
+    """Who set `desired`, where the backend keeps that."""
+    stable: Instance | None = None
+    """The address that stays whatever instances come and go; None where the instance's own address is all there is."""
+    rolling: bool = False
+    """A new version is being rolled out and something is ready meanwhile: a sleep would end what still serves."""
 
     @property
     def live(self) -> tuple[Instance, ...]:

@@ -9,6 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 
 
+PROTOCOL = 1
+"""Grows when gateways and controllers of two versions of WakeDock could misunderstand each other."""
+
+
 class Serving(StrEnum):
     """Where the requests of a service go: to the app, to the hold while it is drained, or to the hold because it sleeps."""
 
@@ -37,6 +41,7 @@ class DrainReason(StrEnum):
     DEPENDENCY_SLEEPS = "DependencySleeps"
     START_FAILED = "StartFailed"
     SHUTDOWN = "Shutdown"
+    SCALED_TO_ZERO = "ScaledToZero"
 
 
 class WakeReason(StrEnum):
@@ -50,6 +55,7 @@ class WakeReason(StrEnum):
     DEFINITION_CHANGED = "DefinitionChanged"
     ADOPTED = "Adopted"
     DRAIN_ENDED = "DrainEnded"
+    SCALED = "Scaled"
 
 
 class FailureReason(StrEnum):
@@ -63,6 +69,13 @@ class FailureReason(StrEnum):
     UNHEALTHY = "Unhealthy"
     DEPENDENCY_FAILED = "DependencyFailed"
     BACKEND = "Backend"
+    IMAGE_PULL = "ImagePull"
+    CRASH_LOOP = "CrashLoop"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA = "QuotaExceeded"
+    DENIED = "AdmissionDenied"
+    TARGET_MISSING = "TargetMissing"
+    PAUSED = "Paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,8 @@ class Report:
     holding: bool = False
     """Beside `Busy`: requests wait here right now. It decides nothing but whether a slow start may be given up."""
     asker: Asker | None = None
+    protocol: int = PROTOCOL
+    """The version of these rules that the gateway follows. Under another one than the controller's it serves and wakes, but does not sleep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +176,11 @@ class Status:
     """`Failure.id` of the last failure that was written, so that one failure is given up once."""
     gateways: tuple[Report, ...] = ()
     stop: StopIntent | None = None
+    generation: int | None = None
+    """The workload's generation when `Asleep` was written: a stop is sent only while it is unchanged."""
+    undone: int = 0
+    """Sleeps in a row that `undone_by` undid by scaling up."""
+    undone_by: str = ""
     handled: Handled = Handled()
     conditions: tuple[Condition, ...] = ()
     version: int = 0

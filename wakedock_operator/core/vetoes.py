@@ -21,6 +21,9 @@ class VetoReason(StrEnum):
     GATEWAY_UNREACHABLE = "GatewayUnreachable"
     APP_VETO = "AppVeto"
     DRAINING_IN_FLIGHT = "RequestsInFlight"
+    ROLLOUT = "RolloutInProgress"
+    SCALED_BY = "ScaledBy"
+    GATEWAY_VERSION = "GatewayVersion"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ FAILURES: Mapping[FailureReason, str] = {
     FailureReason.UNHEALTHY: "It answers, but says that it is not well.",
     FailureReason.DEPENDENCY_FAILED: "Something that it depends on could not be started.",
     FailureReason.BACKEND: "The system that runs it could not start it.",
+    FailureReason.IMAGE_PULL: "Its image could not be fetched.",
+    FailureReason.CRASH_LOOP: "It ends again and again shortly after its start.",
+    FailureReason.UNSCHEDULABLE: "There is no room for it at the moment.",
+    FailureReason.QUOTA: "Its share of the cluster is used up.",
+    FailureReason.DENIED: "A rule of the cluster does not allow it to start.",
+    FailureReason.TARGET_MISSING: "The workload that should be started is not there.",
+    FailureReason.PAUSED: "Its rollout is paused.",
 }
 
 REFUSALS: Mapping[RefusalReason, tuple[str, str]] = {
