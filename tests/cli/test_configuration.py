@@ -43,7 +43,7 @@ def config(tmp_path: Path, text: str) -> Path:
 
 
 def test_every_option_is_in_the_table():
-    assert list(EXAMPLES) == list(Settings.model_fields)
+    assert set(EXAMPLES) == set(Settings.model_fields)
 
 
 @pytest.mark.parametrize("field", EXAMPLES)

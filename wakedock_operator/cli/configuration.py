@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from wakedock_operator.cli.settings import PREFIX, Settings, flags, key, variable
 from wakedock_operator.errors import ConfigurationMistake
@@ -14,6 +14,8 @@ from wakedock_operator.resource.errors import mistakes, nearest
 
 CONFIG = "WAKEDOCK_CONFIG"
 _PATHS = frozenset({"files", "data", "runtime", "caddy"})
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class _Given:
 
 
 def load(given: Mapping[str, Any], environ: Mapping[str, str], *, config: Path | None = None) -> Settings:
+    """The settings of `wakedock run`, as `load_options` reads them."""
+    return load_options(Settings, given, environ, config=config)
+
+
+def load_options(model: type[Options], given: Mapping[str, Any], environ: Mapping[str, str], *, config: Path | None = None) -> Options:
     """The settings in force: `given` flags over `environ` over the file. Empty variables, None and empty lists mean not given.
 
     The file is `config`, else the one that `WAKEDOCK_CONFIG` names, else there is none.
@@ -32,30 +39,34 @@ def load(given: Mapping[str, Any], environ: Mapping[str, str], *, config: Path |
     """
     if config is None and environ.get(CONFIG):
         config = Path(environ[CONFIG])
-    sources = (_from_file(config) if config is not None else _Given(), _from_environment(environ), _from_flags(given))
+    sources = (
+        _from_file(model, config) if config is not None else _Given(),
+        _from_environment(model, environ),
+        _from_flags(model, given),
+    )
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     for source in sources:
         values.update(source.values)
         places.update(source.places)
     try:
-        return Settings(**values)
+        return model(**values)
     except ValidationError as error:
         lines = []
-        for mistake in mistakes(error, model=Settings):
+        for mistake in mistakes(error, model=model):
             name = mistake.field.partition("[")[0]
             hint = f" (did you mean {mistake.suggestion!r}?)" if mistake.suggestion else ""
-            lines.append(f"{places.get(name, flags(name)[-1])}{mistake.field.removeprefix(name)}: {mistake.message}{hint}")
+            lines.append(f"{places.get(name, flags(name, model)[-1])}{mistake.field.removeprefix(name)}: {mistake.message}{hint}")
         raise ConfigurationMistake("\n".join(lines)) from None
 
 
-def _from_flags(given: Mapping[str, Any]) -> _Given:
+def _from_flags(model: type[BaseModel], given: Mapping[str, Any]) -> _Given:
     values = {name: value for name, value in given.items() if value is not None and value not in ([], ())}
-    return _Given(values, {name: flags(name)[-1] for name in values})
+    return _Given(values, {name: flags(name, model)[-1] for name in values})
 
 
-def _from_environment(environ: Mapping[str, str]) -> _Given:
-    names = {variable(name): name for name in Settings.model_fields}
+def _from_environment(model: type[BaseModel], environ: Mapping[str, str]) -> _Given:
+    names = {variable(name): name for name in model.model_fields}
     unknown = sorted({name for name in environ if name.startswith(PREFIX)} - set(names) - {CONFIG})
     if unknown:
         raise ConfigurationMistake(
@@ -65,7 +76,7 @@ def _from_environment(environ: Mapping[str, str]) -> _Given:
     return _Given(values, {name: variable(name) for name in values})
 
 
-def _from_file(path: Path) -> _Given:
+def _from_file(model: type[BaseModel], path: Path) -> _Given:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -79,7 +90,7 @@ def _from_file(path: Path) -> _Given:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigurationMistake(f"{path}: must hold options, as in 'listen: [\":8080\"]', not {document!r}")
     lines = {str(name.value): name.start_mark.line + 1 for name, _ in node.value}
-    names = {key(name): name for name in Settings.model_fields}
+    names = {key(name): name for name in model.model_fields}
     unknown = [str(name) for name in document if name not in names]
     if unknown:
         messages = (_unknown(f"{path}:{lines.get(name, 1)}: {name}", "this option does not exist", names, word=name) for name in unknown)

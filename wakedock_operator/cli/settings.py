@@ -86,21 +86,53 @@ Number = Annotated[int, BeforeValidator(_number)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_parts)]
 
 
-class Settings(BaseModel):
-    """Every option of `wakedock run`. A flag wins over the environment, the environment over the configuration file."""
+class Serving(BaseModel):
+    """How requests are taken: options of every process that has a Caddy."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    listen: _texts(_address) = Field(  # type: ignore[valid-type] # an annotation made by a function
+        default=("127.0.0.1:8080",),
+        min_length=1,
+        description="Addresses at which the apps are served: `HOST:PORT`, `:PORT` for every interface, or `unix/PATH`.",
+    )
+    trusted_proxies: _texts(_network) = Field(  # type: ignore[valid-type] # an annotation made by a function
+        default=(),
+        description="Networks of proxies in front of WakeDock whose `X-Forwarded-*` headers are believed; `unix`: "
+        "whoever connects to a unix socket.",
+    )
+    max_held_total: Number = Field(
+        default=10_000, ge=1, le=1_000_000, description="How many requests may wait for all apps together. One more is refused with 503."
+    )
+    drain_patience: PositiveDuration = Field(
+        default=timedelta(seconds=10),
+        description="How long a request is held behind a forced sleep that something in flight delays, before the sleep gives way.",
+    )
+
+
+class Logging(BaseModel):
+    """How a process tells what it does."""
+
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO, description="`console` for people, `json` for machines, `auto`: by what stderr is."
+    )
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="The least severity that is logged.")
+
+
+class Sources(BaseModel):
+    """Where definitions come from."""
 
     files: Paths = Field(
         default=(),
         description="Files and folders with WakeServices; of a folder, the YAML files directly in it.",
         json_schema_extra={"flags": ["-f", "--file"]},
     )
-    listen: _texts(_address) = Field(  # type: ignore[valid-type] # an annotation made by a function
-        default=("127.0.0.1:8080",),
-        min_length=1,
-        description="Addresses at which the apps are served: `HOST:PORT`, `:PORT` for every interface, or `unix/PATH`.",
-    )
+
+
+# Fields come in the order of the bases from right to left, then the own ones.
+class Settings(Logging, Serving, Sources):
+    """Every option of `wakedock run`. A flag wins over the environment, the environment over the configuration file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
     data: Path | None = Field(
         default=None,
         description="The directory of what must outlive a reboot: pins, history, logs, certificates. "
@@ -119,11 +151,6 @@ class Settings(BaseModel):
         default=Tls.OFF,
         description="`off`: plain HTTP. `internal`: certificates of Caddy's own authority. `auto`: certificates of a public authority.",
     )
-    trusted_proxies: _texts(_network) = Field(  # type: ignore[valid-type] # as above
-        default=(),
-        description="Networks of proxies in front of WakeDock whose `X-Forwarded-*` headers are believed; `unix`: "
-        "whoever connects to a unix socket.",
-    )
     api_listen: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None,
         description="An address for the control API, beside its socket in the runtime directory. Outside loopback it needs `apiToken`.",
@@ -132,17 +159,6 @@ class Settings(BaseModel):
         default=None,
         description="What a client of `apiListen` must send as `Authorization: Bearer`. Better in the environment or the file "
         "than as a flag, which other users of the machine can read.",
-    )
-    log_format: LogFormat = Field(
-        default=LogFormat.AUTO, description="`console` for people, `json` for machines, `auto`: by what stderr is."
-    )
-    log_level: LogLevel = Field(default=LogLevel.INFO, description="The least severity that is logged.")
-    max_held_total: Number = Field(
-        default=10_000, ge=1, le=1_000_000, description="How many requests may wait for all apps together. One more is refused with 503."
-    )
-    drain_patience: PositiveDuration = Field(
-        default=timedelta(seconds=10),
-        description="How long a request is held behind a forced sleep that something in flight delays, before the sleep gives way.",
     )
     grace_period: Duration = Field(
         default=timedelta(seconds=30),
@@ -170,9 +186,9 @@ def key(field: str) -> str:
     return to_camel(field)
 
 
-def flags(field: str) -> list[str]:
+def flags(field: str, model: type[BaseModel] = Settings) -> list[str]:
     """The flags of a field."""
-    extra = Settings.model_fields[field].json_schema_extra
+    extra = model.model_fields[field].json_schema_extra
     named = extra.get("flags") if isinstance(extra, dict) else None
     return [str(flag) for flag in named] if isinstance(named, list) else ["--" + field.replace("_", "-")]
 
