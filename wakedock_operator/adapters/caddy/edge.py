@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -11,6 +11,7 @@ from wakedock_operator.adapters.caddy.admin import Admin
 from wakedock_operator.adapters.caddy.errors import CaddyRefused, ListenerTaken
 from wakedock_operator.adapters.caddy.hold import TRY_INTERVAL
 from wakedock_operator.adapters.caddy.isolation import find_unfit
+from wakedock_operator.adapters.caddy.keeping import Keeping
 from wakedock_operator.adapters.caddy.literals import unfit
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.adapters.caddy.render import REVISION_PATH, render, sealed
@@ -30,13 +31,13 @@ log = structlog.get_logger(__name__)
 
 
 class CaddyEdge:
-    """One gateway's Caddy, between `start` and `stop` (or `release`)."""
+    """One gateway's Caddy, between `start` and `stop` (or `release`). `kept_by` makes whoever keeps it running; by default this process."""
 
-    def __init__(self, options: CaddyOptions) -> None:
+    def __init__(self, options: CaddyOptions, kept_by: Callable[[CaddyOptions, Admin], Keeping] = Supervisor) -> None:
         self.loads = 0
         self._options = options
         self._admin = Admin(options.admin_socket)
-        self._supervisor = Supervisor(options, self._admin)
+        self._keeping = kept_by(options, self._admin)
         self._files = SteeringFiles(options)
         self._applying = asyncio.Lock()
         self._not_before = 0.0
@@ -46,7 +47,7 @@ class CaddyEdge:
         self._stopped = False
 
     def __repr__(self) -> str:
-        return f"<CaddyEdge {self._supervisor!r} loads={self.loads}>"
+        return f"<CaddyEdge {self._keeping!r} loads={self.loads}>"
 
     @property
     def rejected(self) -> Mapping[Key, str]:
@@ -55,12 +56,20 @@ class CaddyEdge:
     @property
     def pid(self) -> int | None:
         """The running Caddy."""
-        return self._supervisor.pid
+        return self._keeping.pid
+
+    async def answers(self) -> bool:
+        """Whether Caddy answers now."""
+        try:
+            await self._admin.read("/config/admin")
+        except EdgeUnavailable:
+            return False
+        return True
 
     @property
     def restarts(self) -> int:
         """How often Caddy was started again after it had ended by itself."""
-        return self._supervisor.restarts
+        return self._keeping.restarts
 
     async def start(self) -> bool:
         """Adopt the Caddy of an earlier run (True) or start one (False). Raises CaddyError with a sentence for a person, OSError."""
@@ -69,7 +78,7 @@ class CaddyEdge:
         self._files.prepare()
         self._stopped = False
         try:
-            adopted = await self._supervisor.start()
+            adopted = await self._keeping.start()
         except BaseException:
             await self._admin.close()
             raise
@@ -79,13 +88,13 @@ class CaddyEdge:
 
     async def stop(self) -> None:
         """End Caddy, with the grace period for what is in flight."""
-        await self._supervisor.stop()
+        await self._keeping.stop()
         self._stopped = True
         await self._admin.close()
 
     async def release(self) -> None:
         """Leave Caddy running without WakeDock."""
-        await self._supervisor.release()
+        await self._keeping.release()
         await self._admin.close()
 
     async def apply(self, routes: Sequence[Route], *, longest_wake: float) -> Applied:
@@ -144,7 +153,7 @@ class CaddyEdge:
             try:
                 await self._load(content, asked)
             except CaddyRefused as refusal:
-                isolated = await find_unfit(self._supervisor, self._options, routes, longest_wake)
+                isolated = await find_unfit(self._keeping, self._options, routes, longest_wake)
                 if not isolated:
                     raise
                 log.warning("caddy refused routes", services=[str(key) for key in isolated], error=str(refusal))
@@ -152,7 +161,7 @@ class CaddyEdge:
                 if running != loaded:
                     await self._load(content, loaded)
         if self._kept != loaded:
-            async with self._supervisor.changing:
+            async with self._keeping.changing:
                 await self._keep(content, loaded)
         self._isolated = (asked, loaded, isolated)
         return isolated
@@ -167,7 +176,7 @@ class CaddyEdge:
 
     async def _load(self, content: bytes, revision: str) -> None:
         await asyncio.sleep(self._not_before - time.monotonic())
-        async with self._supervisor.changing:
+        async with self._keeping.changing:
             started = time.monotonic()
             try:
                 await self._admin.load(content)

@@ -6,29 +6,29 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from wakedock_operator.adapters.caddy.keeping import Keeping
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.adapters.caddy.output import plain
 from wakedock_operator.adapters.caddy.render import render, sealed
-from wakedock_operator.adapters.caddy.supervisor import Supervisor
 from wakedock_operator.core.routing import Route
 from wakedock_operator.resource import Key
 
 
-async def find_unfit(supervisor: Supervisor, options: CaddyOptions, routes: Sequence[Route], longest_wake: float) -> dict[Key, str]:
+async def find_unfit(keeping: Keeping, options: CaddyOptions, routes: Sequence[Route], longest_wake: float) -> dict[Key, str]:
     """The services without which Caddy takes the rest, each with Caddy's words; found by halving, beside the running Caddy.
 
     Empty where no service is the reason.
     """
-    search = _Search(supervisor, options, longest_wake)
+    search = _Search(keeping, options, longest_wake)
     if await search.refusal([]) is None:
         await search.accept([], list(routes))
     return search.unfit
 
 
 class _Search:
-    def __init__(self, supervisor: Supervisor, options: CaddyOptions, longest_wake: float) -> None:
+    def __init__(self, keeping: Keeping, options: CaddyOptions, longest_wake: float) -> None:
         self.unfit: dict[Key, str] = {}
-        self._supervisor = supervisor
+        self._keeping = keeping
         self._options = options
         self._longest_wake = longest_wake
 
@@ -51,11 +51,11 @@ class _Search:
         with tempfile.NamedTemporaryFile(dir=self._options.runtime, prefix="candidate-", suffix=".json") as candidate:
             await asyncio.to_thread(Path(candidate.name).write_bytes, content)
             process = await asyncio.create_subprocess_exec(
-                *self._supervisor.command,
+                *self._keeping.command,
                 "validate",
                 "--config",
                 candidate.name,
-                env=self._supervisor.environment,
+                env=self._keeping.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
