@@ -82,6 +82,7 @@ def _number(value: object) -> object:
     return value
 
 
+Texts = Annotated[tuple[str, ...], BeforeValidator(_parts)]
 Number = Annotated[int, BeforeValidator(_number)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_parts)]
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from tests.adapters.caddy.gateway import App, Gateway, route
 from wakedock_operator.adapters.caddy.certificates import needs_internal, tls_apps, to_https
-from wakedock_operator.adapters.caddy.options import Tls
+from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
 from wakedock_operator.core.routing import Upstream
 from wakedock_operator.resource import Key
 
@@ -73,7 +73,7 @@ def test_names_that_are_not_public_and_wildcards_are_signed_by_the_own_authority
 
 
 def test_public_names_are_left_to_caddys_default_issuers():
-    apps = tls_apps(Tls.AUTO, ["app.example.org", "nas"])
+    apps = tls_apps(CaddyOptions(Path("/r"), Path("/d"), tls=Tls.AUTO), ["app.example.org", "nas"])
     assert apps["tls"]["automation"]["policies"] == [{"subjects": ["nas"], "issuers": [{"module": "internal"}]}]
     assert apps["tls"]["certificates"] == {"automate": ["app.example.org", "nas"]}
     assert apps["pki"]["certificate_authorities"]["local"] == {"install_trust": False}
@@ -121,17 +121,53 @@ async def test_an_app_with_tls_that_is_asleep_is_held_for(gateway, client):
     assert [question.headers["X-Wakedock-Host"] for question in gateway.activator.asked] == ["a.test", "b.test"]
 
 
-def self_signed(directory: Path) -> tuple[Path, Path]:
+def self_signed(directory: Path, host: str = "app") -> tuple[Path, Path]:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
     certificate_file, key_file = directory / "app.crt", directory / "app.key"
     certificate_file.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     key_file.write_bytes(private)
     return certificate_file, key_file
+
+
+@pytest.mark.caddy
+async def test_certificates_from_a_folder_are_served_and_renewed_with_the_next_apply(options, port, directory, app):
+    folder = directory / "certificates"
+    pair = folder / "web"
+    pair.mkdir(parents=True)
+    first, key = self_signed(directory, "web.test")
+    before = first.read_text()
+    (pair / "tls.crt").write_text(before)
+    (pair / "tls.key").write_bytes(key.read_bytes())
+    gateway = Gateway(replace(options, tls=Tls.FILES, certificates=folder), port)
+    await gateway.edge.start()
+    try:
+        await gateway.routed(route("web", "web.test"))
+        assert await served(port) == ssl.PEM_cert_to_DER_cert(before)
+        again, key = self_signed(directory, "web.test")
+        (pair / "tls.crt").write_bytes(again.read_bytes())
+        (pair / "tls.key").write_bytes(key.read_bytes())
+        await gateway.routed(route("web", "web.test"))
+        assert await served(port) == ssl.PEM_cert_to_DER_cert(again.read_text())
+    finally:
+        await gateway.edge.stop()
+
+
+async def served(port: int) -> bytes:
+    """The certificate that a client gets."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="web.test")
+    certificate: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    await writer.wait_closed()
+    return certificate

@@ -1,19 +1,30 @@
-"""Where certificates come from: Caddy's own automation."""
+"""Where certificates come from: Caddy's own automation, or a folder that somebody else keeps."""
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from wakedock_operator.adapters.caddy.options import Tls
+from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
 
 Json = dict[str, Any]
 
 _private = ("localhost", "local", "internal", "home.arpa", "test", "example", "invalid", "lan", "home", "corp")
 
 
-def tls_apps(tls: Tls, hosts: Sequence[str]) -> Json:
-    """The apps `tls` and `pki`. The own authority's root is written into the storage and installed nowhere."""
+CERTIFICATE, KEY = "tls.crt", "tls.key"
+
+
+def tls_apps(options: CaddyOptions, hosts: Sequence[str]) -> Json:
+    """The apps `tls` and `pki`. The own authority's root is written into the storage and installed nowhere.
+
+    With certificates from files Caddy reads them at each load; the digest among the tags makes a renewed one another configuration.
+    """
+    tls = options.tls
     if tls is Tls.OFF:
         return {}
+    if tls is Tls.FILES:
+        return {"tls": {"certificates": {"load_files": [_loaded(pair) for pair in pairs(options.certificates)]}}}
     internal = [host for host in hosts if tls is Tls.INTERNAL or needs_internal(host)]
     policies: list[Json] = []
     if internal:
@@ -22,6 +33,18 @@ def tls_apps(tls: Tls, hosts: Sequence[str]) -> Json:
         "tls": {"certificates": {"automate": list(hosts)}, "automation": {"policies": policies}},
         "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
     }
+
+
+def pairs(folder: Path | None) -> list[Path]:
+    """The folders in `folder` that hold a certificate and its key."""
+    if folder is None or not folder.is_dir():
+        return []
+    return [pair for pair in sorted(folder.iterdir()) if (pair / CERTIFICATE).is_file() and (pair / KEY).is_file()]
+
+
+def _loaded(pair: Path) -> Json:
+    digest = hashlib.sha256((pair / CERTIFICATE).read_bytes() + (pair / KEY).read_bytes()).hexdigest()
+    return {"certificate": str(pair / CERTIFICATE), "key": str(pair / KEY), "tags": [digest]}
 
 
 def to_https(listen: Sequence[str]) -> Json:

@@ -122,6 +122,11 @@ class CaddyEdge:
                     ignored[key] = entry["num_requests"]
         return InFlight(counts, took, ignored)
 
+    async def carried(self) -> int:
+        """Everything that Caddy carries now, held requests and streams of progress included. Raises EdgeUnavailable."""
+        entries, _ = await self._admin.upstreams()
+        return sum(entry["num_requests"] for entry in entries)
+
     def steer(self, key: Key, address: str | None) -> None:
         self._files.write(key, address)
 

@@ -21,6 +21,8 @@ class Tls(StrEnum):
     """Caddy's own authority; its root lies in the data directory and is not installed anywhere."""
     AUTO = "auto"
     """ACME for names that the public can reach, the own authority for `localhost`, wildcards and the like."""
+    FILES = "files"
+    """Certificates that somebody else puts into a folder and renews there."""
 
 
 def environment_for(services: int) -> tuple[tuple[str, str], ...]:
@@ -40,6 +42,10 @@ class CaddyOptions:
     listen: tuple[str, ...] = ("127.0.0.1:8080",)
     """`host:port`, `:port` or `unix/PATH`."""
     tls: Tls = Tls.OFF
+    certificates: Path | None = None
+    """With `files`: a folder with one folder per certificate, each with `tls.crt` and `tls.key`."""
+    proxy_protocol: tuple[str, ...] = ()
+    """Networks of load balancers that say in the PROXY protocol who their client is."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies in front, whose X-Forwarded-* and similar headers are believed; `unix`: whoever connects to a unix socket."""
     grace_period: float = 30.0

@@ -1,4 +1,4 @@
-"""From options and routes to Caddy's configuration. Pure."""
+"""From options and routes to Caddy's configuration. Pure, but for certificates in files, of which it reads the digest."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def render(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) 
     routes = sorted(routes, key=lambda route: route.key)
     hosts = sorted({host for route in routes for host, _ in route.claims})
     server = _server(options, routes, longest_wake)
-    return skeleton(options) | {"apps": {"http": {"servers": {SERVER: server}}} | tls_apps(options.tls, hosts)}
+    return skeleton(options) | {"apps": {"http": {"servers": {SERVER: server}}} | tls_apps(options, hosts)}
 
 
 def skeleton(options: CaddyOptions) -> Json:
@@ -64,6 +64,9 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
             {"handle": [{"handler": "invoke", "name": SERVICES}]},
         ],
     }
+    if options.proxy_protocol:
+        wrapper = {"wrapper": "proxy_protocol", "timeout": "2s", "allow": list(options.proxy_protocol)}
+        server["listener_wrappers"] = [wrapper, {"wrapper": "tls"}]
     if not plain:
         server["tls_connection_policies"] = [{}]
         server["routes"].insert(0, to_https(options.listen))

@@ -1,0 +1,63 @@
+"""The options of `wakedock gateway` and `wakedock operator`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from wakedock_operator.cli.addresses import Address
+from wakedock_operator.cli.settings import Logging, Serving, Texts
+from wakedock_operator.resource.durations import PositiveDuration
+
+
+def _address(text: str) -> str:
+    return str(Address.parse(text))
+
+
+class Cluster(Logging):
+    """Which cluster, and what of it."""
+
+    kubeconfig: Path | None = Field(
+        default=None, description="A kubeconfig file. By default the pod's own account, else what `KUBECONFIG` names."
+    )
+    context: str | None = Field(default=None, description="The context of the kubeconfig. By default its current one.")
+    namespace: str = Field(default="wakedock", min_length=1, description="The namespace in which WakeDock itself runs.")
+    watch_namespaces: Texts = Field(
+        default=(), description="Namespaces whose WakeServices are served. By default those of the whole cluster."
+    )
+    metrics_listen: Annotated[str, AfterValidator(_address)] = Field(
+        default=":9090", description="The address of `/health/started`, `/health/live`, `/health/ready` and `/metrics`."
+    )
+
+
+class GatewaySettings(Serving, Cluster):
+    """Every option of `wakedock gateway`."""
+
+    name: str = Field(default="", description="How this gateway signs its reports: the name of its pod.")
+    runtime: Path = Field(
+        default=Path("/run/wakedock"),
+        description="The directory in memory that it shares with its Caddy: sockets, steering files, configuration.",
+    )
+    certificates: Path | None = Field(
+        default=None, description="A folder with one folder per certificate, each with `tls.crt` and `tls.key`. By default there is no TLS."
+    )
+    proxy_protocol: Texts = Field(default=(), description="Networks of load balancers that say in the PROXY protocol who their client is.")
+    drain_timeout: PositiveDuration = Field(
+        default=timedelta(seconds=30), description="How long requests may go on once this gateway is to end; then they are cut."
+    )
+
+
+class OperatorSettings(Cluster):
+    """Every option of `wakedock operator`."""
+
+    gateway_selector: str = Field(
+        default="app.kubernetes.io/component=gateway,app.kubernetes.io/instance=wakedock",
+        description="The labels of the gateways' pods, in the namespace of WakeDock.",
+    )
+    gateway_service: str = Field(default="wakedock-gateway", description="The Service of the gateways.")
+    lease: str = Field(default="wakedock-operator", description="The Lease that one operator at a time holds.")
+    allowed_hosts: Path | None = Field(
+        default=None,
+        description="A YAML file that says which hosts each namespace may have: `NAMESPACE: [PATTERN, …]`. By default any.",
+    )
