@@ -1,0 +1,73 @@
+"""How a gateway leaves: its Caddy is asked to stop only after nobody sends new requests any more and what is in flight has ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+from watchfiles import awatch
+
+from wakedock_operator.adapters.kubernetes.client import Api, resource_path
+from wakedock_operator.adapters.kubernetes.errors import ApiError
+from wakedock_operator.ports.edge import EdgeUnavailable
+
+STOPPING, DRAINED = "stopping", "drained"
+"""Files in the runtime directory: Caddy's pre-stop hook makes the first and waits for the second."""
+LAG = 2.0
+"""Seconds for which nodes may still send requests here after no slice lists this pod as ready: kube-proxy writes its rules each second."""
+PAUSE = 0.2
+
+log = structlog.get_logger(__name__)
+
+
+class Departure:
+    """Says `drained` when the pod may end. Nothing bounds it here: the hook stops waiting when its time is over."""
+
+    def __init__(self, api: Api, *, namespace: str, pod: str, runtime: Path, carried: Callable[[], Awaitable[int]]) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._pod = pod
+        self._runtime = runtime
+        self._carried = carried
+
+    async def run(self) -> None:
+        """Wait for the hook, then for the slices, then for what is in flight."""
+        (self._runtime / DRAINED).unlink(missing_ok=True)
+        await self._asked()
+        log.info("this gateway is to end: waiting until nothing is sent here any more", pod=self._pod)
+        await _while(self._listed)
+        await asyncio.sleep(LAG)
+        await _while(self._busy)
+        (self._runtime / DRAINED).touch()
+        log.info("drained", pod=self._pod)
+
+    async def _asked(self) -> None:
+        stopping = self._runtime / STOPPING
+        async for _ in awatch(self._runtime, recursive=False, step=100, yield_on_timeout=True, rust_timeout=1000):
+            if stopping.exists():
+                return
+
+    async def _listed(self) -> bool:
+        """Whether a slice of any Service says that this pod takes requests. Unknown counts as listed."""
+        try:
+            slices = await self._api.read_all(resource_path("discovery.k8s.io/v1", "endpointslices", namespace=self._namespace))
+        except ApiError as error:
+            log.warning("the slices cannot be read; asking again", error=str(error))
+            return True
+        return any(self._ready_here(endpoint) for found in slices for endpoint in found.get("endpoints") or [])
+
+    def _ready_here(self, endpoint: dict[str, object]) -> bool:
+        target, conditions = endpoint.get("targetRef"), endpoint.get("conditions")
+        here = isinstance(target, dict) and target.get("kind") == "Pod" and target.get("name") == self._pod
+        return here and not (isinstance(conditions, dict) and conditions.get("ready") is False)
+
+    async def _busy(self) -> bool:
+        try:
+            return await self._carried() > 0
+        except EdgeUnavailable:
+            return False  # Caddy has ended: nothing is carried
+
+
+async def _while(holds: Callable[[], Awaitable[bool]]) -> None:
+    while await holds():  # noqa: ASYNC110 - what is asked about is in other processes
+        await asyncio.sleep(PAUSE)
