@@ -1,0 +1,51 @@
+"""One operator at a time. It saves work; no safety rests on it (preconditions and fences do that)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import ClientError
+from kubernetes.aio.leaderelection import electionconfig
+from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+from wakedock_operator.adapters.kubernetes.client import Api
+
+DURATION, RENEW_WITHIN, RETRY = 15.0, 10.0, 2.0
+"""Seconds, the defaults of client-go: how long a lease holds, within which time it is renewed, and between two tries."""
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def holding(api: Api, *, namespace: str, name: str, identity: str) -> AsyncIterator[asyncio.Event]:
+    """Wait until this process holds the Lease, then enter; the event is set when it is lost. The Lease runs out by itself afterwards."""
+    led, lost = asyncio.Event(), asyncio.Event()
+
+    async def started() -> None:
+        led.set()
+
+    async def stopped() -> None:
+        lost.set()
+
+    lock = LeaseLock(name, namespace, identity, api.client)
+
+    async def elect() -> None:
+        # What the library does not expect ends it: an API server that is away. A lease that was held counts as lost then.
+        while not led.is_set():
+            try:
+                await LeaderElection(electionconfig.Config(lock, DURATION, RENEW_WITHIN, RETRY, started, stopped)).run()
+            except (OSError, TimeoutError, ClientError) as error:
+                log.warning("the lease cannot be asked for", lease=f"{namespace}/{name}", error=str(error) or type(error).__name__)
+                await asyncio.sleep(0 if led.is_set() else RETRY)
+        lost.set()
+
+    running = asyncio.create_task(elect(), name="lease")
+    try:
+        await led.wait()
+        log.info("holding the lease", lease=f"{namespace}/{name}", identity=identity)
+        yield lost
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
