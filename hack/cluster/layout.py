@@ -1,0 +1,115 @@
+"""Where the cluster keeps what, and the addresses it has."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent
+TREE = SOURCES.parent.parent
+
+NODE = "wakedock"
+# From the network that RFC 2544 sets aside for tests: the link between the machine and the node.
+HOST_IP = IPv4Address("198.18.77.1")
+NODE_IP = IPv4Address("198.18.77.2")
+PODS = IPv4Network("10.244.0.0/24")
+SERVICES = IPv4Network("10.96.0.0/16")
+API_IP = IPv4Address("10.96.0.1")
+DNS_IP = IPv4Address("10.96.0.10")
+API = f"https://{NODE_IP}:6443"
+PAUSE = "wakedock.local/pause:1"
+TESTAPP = "wakedock.local/testapp:1"
+
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "coredns")
+
+
+class ClusterError(Exception):
+    """What went wrong, with what, and what to do; the command line prints it and ends with 1."""
+
+
+def default_home() -> Path:
+    """`$WAKEDOCK_CLUSTER`, else the folder `wakedock/cluster` of the user's cache: outside the tree, so that `git clean` spares it."""
+    if chosen := os.environ.get("WAKEDOCK_CLUSTER"):
+        return Path(chosen).absolute()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "wakedock" / "cluster"
+
+
+def source_key() -> str:
+    """Names the binary by what it is made from: a cached one with this key need not be built."""
+    digest = hashlib.sha256(os.uname().machine.encode())
+    for path in sorted((SOURCES / "node").rglob("*")):
+        if path.suffix in {".go", ".mod", ".sum"}:
+            digest.update(path.relative_to(SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders below `home`. Only `builds` is worth keeping between machines."""
+
+    home: Path
+
+    @property
+    def builds(self) -> Path:
+        """One folder per key."""
+        return self.home / "builds"
+
+    @property
+    def build(self) -> Path:
+        """The binary of this tree and its links, whether it was built or not."""
+        return self.builds / source_key()
+
+    @property
+    def bin(self) -> Path:
+        """A link to the newest build, for people: `bin/kubectl`."""
+        return self.home / "bin"
+
+    @property
+    def keys(self) -> Path:
+        """Keys and certificates."""
+        return self.home / "keys"
+
+    @property
+    def config(self) -> Path:
+        """What the daemons are started with."""
+        return self.home / "config"
+
+    @property
+    def logs(self) -> Path:
+        """One file per daemon, and `audit.log`."""
+        return self.home / "log"
+
+    @property
+    def data(self) -> Path:
+        """etcd, images, volumes: goes with the cluster."""
+        return self.home / "data"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For the administrator."""
+        return self.home / "kubeconfig"
+
+    @property
+    def control(self) -> Path:
+        """The socket on which the node's first process takes orders."""
+        return self.home / "control.sock"
+
+    @property
+    def pid(self) -> Path:
+        """The node's first process, as the machine counts."""
+        return self.home / "node.pid"
+
+    def program(self, name: str) -> str:
+        """The path of one of `PROGRAMS`."""
+        return str(self.build / name)
+
+
+def require(*programs: str) -> None:
+    """Refuse to begin without what Debian's packages bring."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        message = f"{', '.join(missing)}: not found; `hack/system-packages` installs it on Debian and Ubuntu"
+        raise ClusterError(message)
