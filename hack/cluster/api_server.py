@@ -106,22 +106,25 @@ def shared(layout: Layout, folder: Path) -> Iterator[Path]:
             fcntl.flock(start, fcntl.LOCK_EX)
             fcntl.flock(use, fcntl.LOCK_SH)  # waits while an earlier server is being ended
             if not (folder / "ready").exists():
-                keeper = [sys.executable, "-m", "hack.cluster", "keep-api-server", str(folder)]
-                with (folder / "keeper.log").open("w") as log:
-                    kept = subprocess.Popen(
-                        keeper,
-                        cwd=TREE,
-                        env={**os.environ, "WAKEDOCK_CLUSTER": str(layout.home)},
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                        start_new_session=True,
-                    )
-                while not (folder / "ready").exists():
-                    if kept.poll() is not None:
-                        raise ClusterError((folder / "keeper.log").read_text())
-                    time.sleep(0.05)
+                begin_keeper(layout, folder)
         yield kubeconfig
+
+
+def begin_keeper(layout: Layout, folder: Path) -> None:
+    """Start `keep` in a process of its own, which outlives this one if others still use the server; returns when the server is ready."""
+    log = folder / "keeper.log"
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    command = [sys.executable, "-m", "hack.cluster", "keep-api-server", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(TREE), "WAKEDOCK_CLUSTER": str(layout.home)}
+    keeper = os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
+    while not (folder / "ready").exists():
+        if os.waitpid(keeper, os.WNOHANG) != (0, 0):
+            raise ClusterError(log.read_text())
+        time.sleep(0.05)
 
 
 def keep(layout: Layout, folder: Path) -> None:

@@ -108,7 +108,7 @@ func (a *app) handler() http.Handler {
 	})
 }
 
-// served writes the request down before it is answered: its header X-Request-Id, else the query's id, else a number. It is answered
+// served writes the request down before it is answered: its header X-Request-Id, else the query's id, else its own name and a number. It is answered
 // 500 when it could not be written down. The answer's header X-Served-By names the instance.
 func (a *app) served(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +118,7 @@ func (a *app) served(next http.HandlerFunc) http.HandlerFunc {
 			id = r.URL.Query().Get("id")
 		}
 		if id == "" {
-			id = strconv.FormatInt(number, 10)
+			id = fmt.Sprintf("%s-%d", a.name, number)
 		}
 		if err := a.write(r.Context(), id); err != nil {
 			log.Printf("cannot write %s down: %v", id, err)
