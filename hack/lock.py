@@ -5,8 +5,10 @@ Usage: python hack/lock.py [--upgrade]
 pip-tools reads extras but not dependency groups, so this script hands it plain lists.
 
 - runtime.lock: what WakeDock needs where it runs.
+- kubernetes.lock: the same with what Kubernetes needs besides; the container image holds it.
+- sbom.lock: what lists the contents of the container image, apart from everything else.
 - build.lock: what builds packages from source, this one included, so that no build fetches anything unpinned.
-- development.lock: everything `make venv` installs. The other two constrain it: tests run with what people install.
+- development.lock: everything `make venv` installs. The others constrain it: tests run with what people install.
 """
 
 import os
@@ -66,15 +68,20 @@ def compile_lock(requirements: list[str], *, output: Path, constraints: list[Pat
 
 
 def main() -> None:
-    """Write the three locks."""
+    """Write the locks."""
     upgrade = "--upgrade" in sys.argv[1:]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime, groups = project["project"]["dependencies"], project["dependency-groups"]
+    kubernetes = runtime + project["project"]["optional-dependencies"]["kubernetes"]
     LOCKS.mkdir(exist_ok=True)
-    runtime_lock, build_lock, development_lock = (LOCKS / f"{name}.lock" for name in ("runtime", "build", "development"))
+    runtime_lock, kubernetes_lock = LOCKS / "runtime.lock", LOCKS / "kubernetes.lock"
+    build_lock, development_lock = LOCKS / "build.lock", LOCKS / "development.lock"
     compile_lock(runtime, output=runtime_lock, constraints=[], upgrade=upgrade)
+    compile_lock(kubernetes, output=kubernetes_lock, constraints=[runtime_lock], upgrade=upgrade)
+    compile_lock(group(groups, "sbom"), output=LOCKS / "sbom.lock", constraints=[], upgrade=upgrade)
     compile_lock(group(groups, "build"), output=build_lock, constraints=[runtime_lock], upgrade=upgrade)
-    compile_lock(runtime + group(groups, "dev"), output=development_lock, constraints=[runtime_lock, build_lock], upgrade=upgrade)
+    constraints = [kubernetes_lock, build_lock]
+    compile_lock(kubernetes + group(groups, "dev"), output=development_lock, constraints=constraints, upgrade=upgrade)
 
 
 if __name__ == "__main__":
