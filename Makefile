@@ -11,9 +11,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 REPORTS := build/reports
 
 # Tests that start real programs. They come after the others, as they are slower and say less about where a fault is.
-SYSTEM := (e2e or caddy or grpc or http3)
+SYSTEM := (e2e or caddy or grpc or http3 or kubernetes)
 # How many tests run at once; pytest -n.
 WORKERS ?= auto
+# The development cluster; it needs no virtual environment.
+CLUSTER := "$$(hack/find-python)" -m hack.cluster
+# Which tests need a whole cluster; `E2E="cluster and not daemons"` for one that is not ours.
+E2E ?= cluster
 
 ##@ Try it
 
@@ -70,7 +74,7 @@ test: test-unit test-core-coverage test-system test-soak ## All tests: units and
 .PHONY: test-unit
 test-unit: $(VENV)/.development ## Units and contracts, without starting Caddy
 	@rm -f $(REPORTS)/coverage.json && mkdir -p $(REPORTS)
-	$(PYTEST) -n $(WORKERS) -m "not ($(SYSTEM) or soak or bench)" --junit-xml=$(REPORTS)/unit.xml \
+	$(PYTEST) -n $(WORKERS) -m "not ($(SYSTEM) or soak or bench or cluster)" --junit-xml=$(REPORTS)/unit.xml \
 		--cov=wakedock_operator/core --cov-report= --cov-report=json:$(REPORTS)/coverage.json
 
 .PHONY: test-core-coverage
@@ -79,11 +83,15 @@ test-core-coverage: $(VENV)/.development
 
 .PHONY: test-system
 test-system: $(VENV)/.development ## Whole programs: Caddy, gRPC, HTTP/3, WakeDock as a person starts it
-	$(PYTEST) -n $(WORKERS) --dist=loadfile -m "$(SYSTEM) and not (soak or bench)" --junit-xml=$(REPORTS)/system.xml
+	$(PYTEST) -n $(WORKERS) --dist=loadfile -m "$(SYSTEM) and not (soak or bench or cluster)" --junit-xml=$(REPORTS)/system.xml
 
 .PHONY: test-soak
 test-soak: $(VENV)/.development
 	$(PYTEST) -m soak --junit-xml=$(REPORTS)/soak.xml
+
+.PHONY: test-e2e
+test-e2e: $(VENV)/.development ## Tests on a whole cluster: that of KUBECONFIG, else ours, which is left as found
+	$(CLUSTER) during sh -c '$(CLUSTER) images && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
 
 .PHONY: soak
 soak: $(VENV)/.development ## The long soak: sleeps and wakes under load, 0 requests lost, 0 served twice
@@ -96,6 +104,29 @@ model: $(VENV)/.development ## The protocol's states, explored to the large boun
 .PHONY: bench
 bench: $(VENV)/.development ## Measure against stock Caddy and print a table
 	$(BIN)/python -m bench
+
+##@ Kubernetes on this machine (hack/cluster/README.md)
+
+.PHONY: cluster-build cluster-up cluster-down cluster-status cluster-images
+cluster-build: ## Compile Kubernetes into the cache, once; needs Go
+	$(CLUSTER) build
+cluster-up: ## Start the cluster, as root
+	$(CLUSTER) up
+cluster-down: ## End it and remove its data
+	$(CLUSTER) down
+cluster-status: ## The state of its daemons
+	$(CLUSTER) status
+cluster-images: ## Build the images of the tests, load them into the cluster if it runs
+	$(CLUSTER) images
+
+.PHONY: kind-up kind-down
+kind-up: ## The same with kind, where images can be pulled; needs Docker
+	kind create cluster --name wakedock --config hack/cluster/kind.yaml --kubeconfig build/kind.kubeconfig --wait 120s
+	$(CLUSTER) images
+	kind load image-archive --name wakedock build/images/*.tar
+	@echo "export KUBECONFIG=$$PWD/build/kind.kubeconfig"
+kind-down: ## Remove that cluster
+	kind delete cluster --name wakedock --kubeconfig build/kind.kubeconfig
 
 ##@ Give it away
 
@@ -116,7 +147,7 @@ clean: ## Remove what was built, cached and installed here
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # What each environment holds is stamped, so that the second time is quick. The lock files decide when a stamp is old.
 # Builds use the locked build backends too: --no-build-isolation keeps pip from fetching others.

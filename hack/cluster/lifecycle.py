@@ -104,6 +104,7 @@ def bring_up_daemons(layout: Layout) -> None:
     subprocess.run([*kubectl, "apply", "--server-side", "-f", layout.config / "dns.yaml"], check=True, stdout=subprocess.DEVNULL)
     orders.start(layout, "coredns")
     wait(layout, "the node's registration", lambda: succeeds(*kubectl, "get", "node", NODE))
+    wait(layout, "kubelet", lambda: succeeds(*kubectl, "get", "--raw", f"/api/v1/nodes/{NODE}/proxy/healthz"))
     wait(layout, "the first ServiceAccount", lambda: succeeds(*kubectl, "get", "serviceaccount", "default"))
     ready = [*kubectl[:2], "wait", "--for=condition=Ready", f"node/{NODE}", f"--timeout={PATIENCE:.0f}s"]
     subprocess.run(ready, check=True, stdout=subprocess.DEVNULL)

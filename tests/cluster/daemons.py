@@ -1,0 +1,41 @@
+"""The daemons of the cluster of hack/cluster, in the hands of a test."""
+
+from dataclasses import dataclass
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+
+from hack.cluster import lifecycle, orders
+from hack.cluster.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Daemons:
+    """kube-apiserver, etcd, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, coredns, containerd."""
+
+    layout: Layout
+
+    def stop(self, name: str) -> None:
+        """SIGTERM; returns when it ended."""
+        orders.signal(self.layout, name, SIGTERM)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; returns when it ended."""
+        orders.signal(self.layout, name, SIGKILL)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP; returns when it stands still."""
+        orders.signal(self.layout, name, SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT; returns when it goes on."""
+        orders.signal(self.layout, name, SIGCONT)
+
+    def start(self, name: str) -> None:
+        """Start it; it is started, not ready, when this returns."""
+        orders.start(self.layout, name)
+
+    def restore(self) -> None:
+        """Thaw and start all that do not run; returns when the cluster is whole."""
+        for name, state in orders.states(self.layout).items():
+            if state == "frozen":
+                self.thaw(name)
+        lifecycle.bring_up_daemons(self.layout)

@@ -1,0 +1,79 @@
+"""The app of the cluster's tests and the ledger it writes to, as objects to apply. `hack/cluster/testapp/main.go` says what it does."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.layout import TESTAPP
+
+Object = dict[str, Any]
+PORT = 8080
+
+
+def container(name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Object:
+    """One that Pod Security *restricted* admits."""
+    return {
+        "name": name,
+        "image": TESTAPP,
+        "args": list(arguments),
+        "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
+        "ports": [{"containerPort": PORT}],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": 1},
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+
+
+def workload(name: str, *arguments: str, kind: str = "Deployment", replicas: int = 0, env: Mapping[str, str] | None = None) -> Object:
+    """A Deployment or StatefulSet of the test app."""
+    labels = {"app": name}
+    spec: Object = {
+        "replicas": replicas,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [container(name, *arguments, env=env)]}},
+    }
+    if kind == "StatefulSet":
+        spec["serviceName"] = name
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def service(name: str) -> Object:
+    """The ClusterIP Service on port 80 of the workload of that name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80, "targetPort": PORT}]},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger of one namespace. Apps find it at `url` (their `LEDGER`)."""
+
+    kubectl: Kubectl
+    name: str = "ledger"
+
+    @property
+    def url(self) -> str:
+        """Where apps of any namespace write."""
+        return f"http://{self.name}.{self.kubectl.namespace}.svc.cluster.local"
+
+    def open(self) -> None:
+        """Start it; returns when it takes entries."""
+        self.kubectl.apply(workload(self.name, "ledger", replicas=1), service(self.name))
+        self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
+
+    def served(self) -> dict[str, list[str]]:
+        """Who served each request: more than one name is a request served twice."""
+        book: dict[str, list[str]] = json.loads(
+            self.kubectl.raw(f"/api/v1/namespaces/{self.kubectl.namespace}/services/{self.name}:80/proxy/served")
+        )
+        return book
