@@ -59,6 +59,9 @@ def up(layout: Layout) -> None:
     build(layout)
     if node_pid(layout) is None:
         clear(layout)
+        if succeeds("ip", "link", "show", HOST_LINK):
+            message = f"the link {HOST_LINK} exists: another cluster runs on this machine, not that of {layout.home}; end it first"
+            raise ClusterError(message)
         configure(layout)
         begin_node(layout)
     bring_up_daemons(layout)
@@ -142,11 +145,14 @@ def clear(layout: Layout) -> None:
         os.kill(pid, signal.SIGKILL)  # the kernel ends all processes of its namespaces and takes down mounts and rules
         while node_pid(layout) is not None:
             time.sleep(0.02)
-    subprocess.run(["ip", "link", "delete", HOST_LINK], capture_output=True, check=False)
-    remove_cgroups()
+    if layout.pid.exists():
+        # The kernel takes the link down with the node, but in its own time. If there was no node, it is another cluster's.
+        subprocess.run(["ip", "link", "delete", HOST_LINK], capture_output=True, check=False)
+    if layout.data.exists():
+        remove_cgroups()
     for folder in (layout.data, layout.keys, layout.config, layout.logs):
         shutil.rmtree(folder, ignore_errors=True)
-    for file in (layout.pid, layout.control):
+    for file in (layout.pid, layout.control, layout.kubeconfig):
         file.unlink(missing_ok=True)
 
 

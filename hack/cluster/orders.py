@@ -8,8 +8,8 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 from hack.cluster.layout import ClusterError, Layout
 
 SIGNALS = {"stop": SIGTERM, "kill": SIGKILL, "freeze": SIGSTOP, "thaw": SIGCONT}
-# Longer than any daemon takes to end by itself.
-PATIENCE = 30.0
+# Longer than any daemon takes to end by itself: told to stop, the API server gives open watches a minute.
+PATIENCE = 90.0
 
 
 def order(layout: Layout, do: str, **details: str) -> dict[str, str]:
