@@ -7,12 +7,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from hack.chart import manifests, readme, schema
+from hack.crd import definition
 from hack.reference import api, commands, conditions, configuration, exit_codes, lifecycle, metrics, wakeservice
 from wakedock_operator.resource.schema import schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
 GENERATED: dict[str, Callable[[], str]] = {
+    "crds/wakeservices.wakedock.dev.yaml": definition.text,
+    "charts/wakedock/files/wakeservices.wakedock.dev.yaml": manifests.crd,
+    "charts/wakedock/values.schema.json": schema.text,
+    "charts/wakedock/README.md": readme.text,
+    "manifests/wakeservices.wakedock.dev.yaml": manifests.crd,
+    "manifests/wakedock.yaml": manifests.installation,
+    "manifests/restore/job.yaml": manifests.restore,
     "docs/reference/wakeservice.schema.json": schema_text,
     "docs/reference/wakeservice.md": wakeservice.reference,
     "docs/reference/configuration.md": configuration.reference,

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from wakedock_operator.resource.backends import LIMITS, Backend, limits_of
+from wakedock_operator.resource.opaque import Opaque
 from wakedock_operator.resource.readiness import StatusRange
 from wakedock_operator.resource.wakeservice import WakeService
 
@@ -22,6 +24,7 @@ _words: dict[object, str] = {
     time: "time of day",
     StatusRange: "status or range",
     dict: "texts by name",
+    Opaque: "object of Kubernetes",
 }
 _head = """# WakeService
 
@@ -32,6 +35,10 @@ A WakeService describes an app that sleeps while nobody needs it. This page list
 
 Durations are written as in the Gateway API: whole numbers with `h`, `m`, `s` or `ms`, such as `90s`, `15m` or `1h30m`.
 An unknown field is an error, never ignored. Strings that reach the gateway hold no braces.
+
+The same document describes an app for every backend. The column *on* says which of them honour a field; what the others say about it
+stands at [the end](#what-a-backend-refuses). On Kubernetes the entries of `dependsOn` are objects (`{name: db}`). How this format changes
+from version to version is written in [versions.md](versions.md).
 
 ```yaml
 apiVersion: wakedock.dev/v1alpha1
@@ -49,20 +56,40 @@ spec:
 
 def reference() -> str:
     """The page, as Markdown."""
-    return _head + "".join(_section("WakeService", WakeService))
+    return _head + "".join(_section("WakeService", WakeService)) + "".join(_refused())
+
+
+def _refused() -> Iterator[str]:
+    yield "\n## What a backend refuses\n\nA backend that cannot honour a field refuses the WakeService with the reason.\n\n"
+    yield "| field | refused by | except | reason |\n|---|---|---|---|\n"
+    for limit in LIMITS:
+        yield f"| `spec.{limit.field}` | {limit.backend} | {_values(limit.allowed)} | {_cell(limit.reason)} |\n"
 
 
 def _section(title: str, model: type[BaseModel]) -> Iterator[str]:
     heading = "##" if "." not in title else "###"
     yield f"\n{heading} {title}\n\n{' '.join((model.__doc__ or '').split())}\n\n"
-    yield "| field | type | default | meaning |\n|---|---|---|---|\n"
+    yield "| field | type | default | on | meaning |\n|---|---|---|---|---|\n"
     for attribute, field in model.model_fields.items():
         default = _default(model, attribute, field)
-        yield f"| `{field.alias}` | {_type(field.annotation)} | {default} | {_cell(field.description or '')} |\n"
+        where = _where(f"{title}.{field.alias}")
+        yield f"| `{field.alias}` | {_type(field.annotation)} | {default} | {where} | {_cell(field.description or '')} |\n"
     for name, field in ((field.alias, field) for field in model.model_fields.values()):
         below = model_below(field.annotation)
         if below is not None and name is not None:
             yield from _section(name if title == "WakeService" else f"{title}.{name}{'[]' if _listed(field.annotation) else ''}", below)
+
+
+def _where(place: str) -> str:
+    """The backends that honour a field, and those that honour some values of it."""
+    limits = {limit.backend: limit for limit in limits_of(place.removeprefix("spec."))}
+    whole = [backend for backend in Backend if backend not in limits]
+    partly = [f"{backend} only {_values(limit.allowed)}" for backend, limit in limits.items() if limit.allowed]
+    return "; ".join([*(["everywhere"] if len(whole) == len(Backend) else whole), *partly])
+
+
+def _values(values: tuple[str, ...]) -> str:
+    return " or ".join(f"`{value}`" for value in values)
 
 
 def _type(annotation: Any) -> str:
@@ -88,9 +115,15 @@ def _default(model: type[BaseModel], name: str, field: FieldInfo) -> str:
         return "*needed*"
     if field.default in (None, "", (), PydanticUndefined) or isinstance(field.default, BaseModel):
         return ""
-    plain = model.model_construct(**{name: field.default}).model_dump(mode="json", by_alias=True, include={name})
-    (value,) = plain.values()
+    value = plain_default(model, name)
     return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def plain_default(model: type[BaseModel], name: str) -> Any:
+    """The default of a field as a document holds it."""
+    default = model.model_fields[name].default
+    (value,) = model.model_construct(**{name: default}).model_dump(mode="json", by_alias=True, include={name}).values()
+    return value
 
 
 def _cell(text: str) -> str:

@@ -67,7 +67,7 @@ class Workloads(Waking, Protocol):
     """The controller's view: everything."""
 
     def refusal(self, service: WakeService) -> str | None:
-        """Why this backend cannot run `service` as defined (field and reason); None when it can. No I/O."""
+        """Why this backend cannot run `service` as defined, as `field: reason`; None when it can. No I/O."""
         ...
 
     async def ensure(self, service: WakeService, uid: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+MAX_WRITTEN = 28
 LONGEST = timedelta(hours=99_999, minutes=59, seconds=59, milliseconds=999)
 
 _whole = re.compile(r"(?:[0-9]{1,5}(?:ms|h|m|s)){1,4}")
@@ -60,7 +61,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_read),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": PATTERN, "format": "duration"}),
+    WithJsonSchema({"type": "string", "pattern": PATTERN, "format": "duration", "maxLength": MAX_WRITTEN}),
 ]
 """Zero is allowed."""
 

@@ -79,6 +79,11 @@ def dotted(place: Place) -> str:
     return text
 
 
+def parted(field: str) -> Place:
+    """The reverse of `dotted`, for names without dots."""
+    return tuple(int(part) if part.isdecimal() else part for part in field.replace("[", ".").replace("]", "").split("."))
+
+
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """The one of `words` that `word` was probably meant to be."""
     by_lower_case = {known.replace("_", "").lower(): known for known in words}

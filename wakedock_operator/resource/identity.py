@@ -4,13 +4,17 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictStr
 
 DEFAULT_NAMESPACE = "default"
 MAX_LABEL = 63
 DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 
+DNS_SUBDOMAIN = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
+MAX_SUBDOMAIN = 253
+
 _label = re.compile(DNS_LABEL)
+_subdomain = re.compile(DNS_SUBDOMAIN)
 
 
 def dns_label(text: str) -> str:
@@ -24,7 +28,17 @@ def dns_label(text: str) -> str:
     return text
 
 
+def object_name(text: str) -> str:
+    """Return `text` if it is a DNS subdomain, which names most objects of Kubernetes. Raises ValueError with a sentence."""
+    if not _subdomain.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of an object: use lower-case letters, digits, '-' and '.'")
+    return text
+
+
 DnsLabel = Annotated[str, Field(json_schema_extra={"pattern": f"^{DNS_LABEL}$", "maxLength": MAX_LABEL}), AfterValidator(dns_label)]
+ObjectName = Annotated[
+    StrictStr, Field(max_length=MAX_SUBDOMAIN, json_schema_extra={"pattern": f"^{DNS_SUBDOMAIN}$"}), AfterValidator(object_name)
+]
 
 
 @dataclass(frozen=True, order=True, slots=True)

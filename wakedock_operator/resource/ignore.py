@@ -42,8 +42,8 @@ def _body(text: str) -> str:
     return refuse_control(refuse_braces(text), allowed="\n\t")
 
 
-Method = Annotated[StrictStr, AfterValidator(_read_method)]
-Network = Annotated[StrictStr, AfterValidator(_read_network)]
+Method = Annotated[StrictStr, Field(max_length=32), AfterValidator(_read_method)]
+Network = Annotated[StrictStr, Field(max_length=64), AfterValidator(_read_network)]
 
 
 class DormantAnswer(Section):

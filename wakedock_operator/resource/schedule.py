@@ -83,21 +83,21 @@ StartTime = Annotated[
     BeforeValidator(_read_time),
     AfterValidator(_minutes_only),
     PlainSerializer(_write_time, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^({_clock.pattern})$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^({_clock.pattern})$", "maxLength": 5}),
 ]
 EndTime = Annotated[
     time,
     BeforeValidator(_read_end),
     AfterValidator(_minutes_only),
     PlainSerializer(_write_end, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^({_clock.pattern}|{_end_of_day})$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^({_clock.pattern}|{_end_of_day})$", "maxLength": 5}),
 ]
 
 
 class ScheduleRule(Section):
     """One stretch of time that comes back every week."""
 
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1), AfterValidator(unique("the day"))] = Field(
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7), AfterValidator(unique("the day"))] = Field(
         default=tuple(Weekday), description="The days on which the stretch begins. By default every day."
     )
     from_: StartTime = Field(description="When it begins, as hours and minutes in `timeZone`. Put it in quotes.")
@@ -105,7 +105,7 @@ class ScheduleRule(Section):
         description="When it ends; this minute is no longer part of it. `24:00` is the end of the day. "
         "A time that is not after `from` lies on the next day, so two equal times make a whole day."
     )
-    time_zone: Annotated[StrictStr, AfterValidator(_zone)] = Field(
+    time_zone: Annotated[StrictStr, Field(max_length=64), AfterValidator(_zone)] = Field(
         default="UTC", description="The IANA time zone of `from` and `to`, such as `Europe/Berlin`. Daylight saving time is followed."
     )
     state: ScheduleState = Field(

@@ -19,6 +19,13 @@ class OnCold(StrEnum):
     PAGE = "Page"
 
 
+class Via(StrEnum):
+    """Where the first requests after a wake go."""
+
+    POD = "Pod"
+    SERVICE = "Service"
+
+
 class Wake(Section):
     """How the app is woken."""
 
@@ -45,4 +52,9 @@ class Wake(Section):
         default=False,
         description="What to do while a failed start keeps being tried again: `true` answers requests with the cause of the failure, "
         "`false` lets them wait until `timeout` for a try that succeeds.",
+    )
+    via: Via = Field(
+        default=Via.POD,
+        description="Where the first requests go on Kubernetes. `Pod`: to a pod as soon as it answers. `Service`: only to the Service's "
+        "address, for meshes that refuse connections to pods; the wake then waits until Kubernetes calls the pod ready.",
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from wakedock_operator.resource.app import App
+from wakedock_operator.resource.callers import CallersService
 from wakedock_operator.resource.dependencies import Dependency
 from wakedock_operator.resource.durations import PositiveDuration
 from wakedock_operator.resource.hosts import Host
@@ -67,7 +68,9 @@ class Spec(Section):
     app: App | None = Field(default=None, description="The workload, created by WakeDock. Either this or `targetRef`.")
     target_ref: TargetRef | None = Field(default=None, description="An existing workload in the same namespace. Either this or `app`.")
     port: Annotated[StrictInt, Field(ge=1, le=65535)] | None = Field(
-        default=None, description="The port on which the app listens. By default a free one is chosen for each start and given in `$PORT`."
+        default=None,
+        description="The port on which the app listens. By default a free one is chosen for each start and given in `$PORT`; on Kubernetes "
+        "it is needed where there are hosts, a service or a readiness that asks the port.",
     )
     protocol: Protocol = Field(
         default=Protocol.HTTP,
@@ -77,10 +80,19 @@ class Spec(Section):
     idle_timeout: PositiveDuration = Field(
         default=timedelta(minutes=5), description="How long the app stays awake after the last request has ended."
     )
-    replicas: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(default=1, description="How many instances are started at a wake.")
+    replicas: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(
+        default=1,
+        description="How many instances are started at a wake. A `targetRef` wakes to the number it last had; this one counts only where "
+        "none is known.",
+    )
     max_connections: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
         description="How many requests each gateway sends to the app at once; further ones wait. By default there is no limit.",
+    )
+    service: CallersService | None = Field(
+        default=None,
+        description="A Service through which other pods, and ingresses that name it, reach the app and wake it, as `http://web.shop`. "
+        "An `app` with a port has one of its own name without being asked.",
     )
     suspend: StrictBool = Field(
         default=False,
@@ -107,6 +119,12 @@ class Spec(Section):
             raise mistake_at(message="needs either 'app' (a workload that WakeDock creates) or 'targetRef' (one that exists)")
         if self.app is not None and self.target_ref is not None:
             raise mistake_at("targetRef", message="there can be either 'app' or 'targetRef', not both; take one out")
+        return self
+
+    @model_validator(mode="after")
+    def _service_named(self) -> Self:
+        if self.target_ref is not None and self.service is not None and self.service.name is None:
+            raise mistake_at("service", "name", message="is needed with 'targetRef': choose a name that no Service has yet")
         return self
 
     @model_validator(mode="after")
@@ -162,10 +180,29 @@ class WakeService(Section):
         """The services that this one depends on, in the order in which they are written."""
         return tuple(Key(self.metadata.namespace, dependency.name) for dependency in self.spec.depends_on)
 
+    @property
+    def service_name(self) -> str | None:
+        """The Service through which a cluster's callers reach the app: as `spec.service` says, an app's own name, or none."""
+        spec = self.spec
+        if spec.service is not None and spec.service.name is not None:
+            return spec.service.name
+        return self.metadata.name if spec.app is not None and spec.port is not None else None
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read what a person wrote: only the camelCase names count. Raises pydantic.ValidationError; `mistakes` explains it."""
         return cls.model_validate(document, by_alias=True, by_name=False)
+
+    @classmethod
+    def from_stored(cls, document: Mapping[str, Any]) -> Self:
+        """Read what an API server keeps, which may be newer than this program: what is not known is left out, at every level.
+
+        Labels and annotations are left out too: they change without a change of the service. Raises pydantic.ValidationError for a value
+        that is not known or not possible; `mistakes` explains it.
+        """
+        metadata = document.get("metadata")
+        who = {name: metadata[name] for name in ("name", "namespace") if name in metadata} if isinstance(metadata, Mapping) else metadata
+        return cls.model_validate({**document, "metadata": who}, by_alias=True, by_name=False, extra="ignore")
 
     def document(self) -> dict[str, Any]:
         """The service as a document of plain JSON values, defaults left out. `from_document` reads it back."""

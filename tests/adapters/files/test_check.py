@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from wakedock_operator.adapters.files.check import check
+from wakedock_operator.adapters.process.definition import refusal
 from wakedock_operator.resource import WakeService
 
 HEAD = "apiVersion: wakedock.dev/v1alpha1\nkind: WakeService\n"
@@ -80,9 +81,24 @@ def test_what_cannot_be_read_is_told(tmp_path: Path):
     assert str(mistake) == f"{tmp_path}/nowhere: cannot be read: No such file or directory"
 
 
-def test_a_service_that_the_backend_cannot_run_is_a_mistake_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(
-        "apiVersion: wakedock.dev/v1alpha1\nkind: WakeService\nmetadata: {name: a}\nspec:\n  replicas: 3\n  app: {command: [sleep]}\n"
-    )
-    (mistake,) = check([tmp_path], lambda service: f"replicas {service.spec.replicas} is more than a process can be")
-    assert (mistake.field, mistake.message, mistake.line) == ("spec", "replicas 3 is more than a process can be", 4)
+def test_a_field_that_the_backend_cannot_honour_is_a_mistake_at_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(web("a", "  replicas: 3\n"))
+    (mistake,) = check([tmp_path], lambda service: f"spec.replicas: {service.spec.replicas} is more than a process can be")
+    assert (mistake.field, mistake.message, mistake.line) == ("spec.replicas", "3 is more than a process can be", 6)
+
+
+@pytest.mark.parametrize(
+    "spec, expected",
+    [
+        ("  app: {env: [{name: A}]}\n", "a.yaml:5:3: spec.app.command: this field is needed: the program and its arguments"),
+        ("  app:\n    command: [x]\n    image: web:1\n", "a.yaml:7:5: spec.app.image: a process has no image; name the program in"),
+        (
+            "  app:\n    command: [x]\n    envFrom:\n    - secretRef: {name: b}\n",
+            "a.yaml:8:7: spec.app.envFrom[0].secretRef: a process sees",
+        ),
+    ],
+)
+def test_what_a_process_cannot_be_given_is_told_where_it_stands(tmp_path: Path, spec: str, expected: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"{HEAD}metadata: {{name: a}}\nspec:\n{spec}")
+    (mistake,) = check([tmp_path], refusal)
+    assert str(mistake).removeprefix(f"{tmp_path}/").startswith(expected)

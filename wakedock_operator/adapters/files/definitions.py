@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from wakedock_operator.adapters.files.documents import Document, read_documents
-from wakedock_operator.resource import API_VERSION, KIND, App, EnvFrom, Key, Mistake, WakeService, mistakes
-from wakedock_operator.resource.errors import Place, Position, dotted, nearest
+from wakedock_operator.resource import API_VERSION, KIND, EnvFrom, Key, Mistake, WakeService, mistakes
+from wakedock_operator.resource.errors import Place, Position, dotted, nearest, parted
 from wakedock_operator.resource.identity import DEFAULT_NAMESPACE
 
 
@@ -36,13 +36,17 @@ class Definition:
 
     def mistake(self, place: Place, message: str, *, suggestion: str | None = None) -> Mistake:
         """A mistake about this definition that only shows beside others."""
-        position: Position | None = self.document.locate(place) if self.document is not None else None
-        line, column = position or (self.line, 1)
+        line, column = self._position(place)
         return Mistake(dotted(place), message, suggestion, line, column, str(self.file))
+
+    def _position(self, place: Place) -> Position:
+        """Where a value stands, or what it is missing in."""
+        found = (self.document.locate(place[:length]) for length in range(len(place), 0, -1)) if self.document is not None else ()
+        return next((position for position in found if position is not None), (self.line, 1))
 
 
 Accepts = Callable[[WakeService], str | None]
-"""Says why the backend cannot run a service as it is defined; None when it can."""
+"""Says why the backend cannot run a service as it is defined, as `field: reason`; None when it can."""
 
 
 def read_definitions(file: Path, content: bytes, accepts: Accepts) -> tuple[Definition, ...]:
@@ -62,7 +66,8 @@ def _runnable(definition: Definition, accepts: Accepts) -> Definition:
     refusal = None if definition.service is None else accepts(definition.service)
     if refusal is None:
         return definition
-    return replace(definition, service=None, mistakes=(*definition.mistakes, definition.mistake(("spec",), refusal)))
+    field, _, reason = refusal.partition(": ")
+    return replace(definition, service=None, mistakes=(*definition.mistakes, definition.mistake(parted(field), reason)))
 
 
 def _definition(document: Document, file: Path) -> Definition:
@@ -107,12 +112,10 @@ def _settled(service: WakeService, folder: Path) -> WakeService:
     app = service.spec.app
     if app is None:
         return service
-    settled = App(
-        command=app.command,
-        env=app.env,
-        env_from=tuple(EnvFrom(file=str(folder / each.file)) for each in app.env_from),
-        working_dir=str(folder / (app.working_dir or "")),
-        user=app.user,
-        stop_signal=app.stop_signal,
+    settled = app.model_copy(
+        update={
+            "env_from": tuple(each if each.file is None else EnvFrom(file=str(folder / each.file)) for each in app.env_from),
+            "working_dir": str(folder / (app.working_dir or "")),
+        }
     )
     return service.model_copy(update={"spec": service.spec.model_copy(update={"app": settled})})

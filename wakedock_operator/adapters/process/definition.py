@@ -5,20 +5,19 @@ import json
 
 from wakedock_operator.adapters.process.account import may_run_as
 from wakedock_operator.adapters.process.environment import RESERVED
-from wakedock_operator.resource import WakeService
+from wakedock_operator.resource import WakeService, backends
 from wakedock_operator.resource.references import PORT, dependency_references, references
 
 
 def refusal(service: WakeService) -> str | None:
     """The first field that a process cannot honour, with the reason; None when there is none."""
-    spec = service.spec
-    if spec.app is None:
-        return "spec.targetRef: processes have no existing workload to refer to; describe the app in spec.app"
-    if spec.replicas != 1:
-        return f"spec.replicas: a process has one instance, not {spec.replicas}; leave the field out"
-    if not may_run_as(spec.app.user):
-        return f"spec.app.user: only root may start processes of {spec.app.user!r}; run WakeDock as root or leave the field out"
-    for variable in spec.app.env:
+    refused = backends.refusal(service, backends.Backend.PROCESS)
+    app = service.spec.app
+    if refused is not None or app is None:
+        return refused
+    if not may_run_as(app.user):
+        return f"spec.app.user: only root may start processes of {app.user!r}; run WakeDock as root or leave the field out"
+    for variable in app.env:
         if variable.name in RESERVED:
             return f"spec.app.env: {variable.name} is set by WakeDock; " + (
                 "use spec.port to choose the port" if variable.name == PORT else "choose another name"
@@ -30,7 +29,7 @@ def fingerprint(service: WakeService) -> str:
     """Changes exactly when a running process is no longer what the definition asks for."""
     spec = service.spec
     relevant = {
-        "app": None if spec.app is None else spec.app.model_dump(mode="json", exclude={"stop_signal"}),
+        "app": None if spec.app is None else spec.app.model_dump(mode="json", exclude={"stop_signal"}, exclude_defaults=True),
         "port": spec.port,
     }
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

@@ -33,7 +33,8 @@ def environment(
     values.setdefault("PATH", DEFAULT_PATH)
     values |= {"HOME": account.home, "USER": account.name, "LOGNAME": account.name, PORT: str(port)}
     for source in app.env_from:
-        values |= _from_file(Path(source.file))
+        if source.file is not None:
+            values |= _from_file(Path(source.file))
     ports = {f"{PORT_OF}{name}": str(number) for name, number in dependency_ports.items()}
     values[PORT] = str(port)
     for variable in app.env:
