@@ -1,0 +1,131 @@
+"""What is known of all WakeServices, in memory: fed by a watch and by the answers to own writes, read by the catalogue and the board."""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from wakedock_operator.adapters.kubernetes.client import Raw
+from wakedock_operator.adapters.kubernetes.objects import Accepts, Seen, key_of, read_object
+from wakedock_operator.core.status import Status
+from wakedock_operator.ports.catalog import Problem, Snapshot
+from wakedock_operator.ports.changes import Changes
+from wakedock_operator.resource import Key
+
+BATCH = 0.02
+"""Seconds for which changed definitions are gathered before readers are told: ten thousand that come one by one make a few snapshots."""
+REMEMBERED_ENDS = 10_000
+"""How many ended objects are remembered, so that an answer that comes late brings none of them back."""
+
+log = structlog.get_logger(__name__)
+
+
+class Shelf:
+    """Of each object the newest version that was shown. Everything here happens in the event loop's thread; no I/O.
+
+    Until `replace_all` was called once, nothing is known: the snapshot says that its source is unreadable.
+    """
+
+    def __init__(self, accepts: Accepts, *, source: str = "the API server") -> None:
+        self.synced = asyncio.Event()
+        self.statuses: Changes[Key] = Changes()
+        """Keys whose status changed, came or went."""
+        self.definitions: Changes[None] = Changes()
+        """Some definition, wish or problem changed."""
+        self._accepts = accepts
+        self._source = source
+        self._seen: dict[Key, Seen] = {}
+        self._ended: dict[str, None] = {}
+        self._snapshot: Snapshot | None = None
+        self._telling: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Shelf {len(self._seen)} services{'' if self.synced.is_set() else ', not synced'}>"
+
+    def put(self, raw: Raw) -> None:
+        """Take in an object as the API server showed it. An older version than the known one changes nothing."""
+        key = key_of(raw)
+        if raw["metadata"].get("deletionTimestamp"):
+            self.drop(raw)
+            return
+        uid, before = raw["metadata"]["uid"], self._seen.get(key)
+        if uid in self._ended or (before is not None and before.version >= int(raw["metadata"]["resourceVersion"])):
+            return
+        if before is not None and before.uid != uid:
+            self._end(before)
+        seen = read_object(raw, before, self._accepts)
+        self._seen[key] = seen
+        if before is None or before.entry is not seen.entry or before.problem != seen.problem:
+            if seen.problem is not None and (before is None or before.problem != seen.problem):
+                log.warning("not served as defined", service=str(key), problem=seen.problem)
+            self._changed()
+        if before is None or before.status != seen.status:
+            self.statuses.announce(key)
+
+    def drop(self, raw: Raw) -> None:
+        """The object is gone."""
+        before = self._seen.get(key_of(raw))
+        if before is not None and before.uid == raw["metadata"]["uid"]:
+            self.end(before.key, before.uid)
+
+    def end(self, key: Key, uid: str) -> None:
+        """The object `uid` was found to be gone."""
+        self._ended[uid] = None
+        while len(self._ended) > REMEMBERED_ENDS:
+            del self._ended[next(iter(self._ended))]
+        before = self._seen.get(key)
+        if before is None or before.uid != uid:
+            return
+        del self._seen[key]
+        self._changed()
+        self.statuses.announce(key)
+
+    def replace_all(self, raws: Iterable[Raw]) -> None:
+        """Take in a consistent list: what is not in it is gone."""
+        there: set[str] = set()
+        for raw in raws:
+            there.add(raw["metadata"]["uid"])
+            self.put(raw)
+        for seen in [seen for seen in self._seen.values() if seen.uid not in there]:
+            self.end(seen.key, seen.uid)
+        self.synced.set()
+        self._changed()
+
+    def seen(self, key: Key) -> Seen | None:
+        """What is known of one object."""
+        return self._seen.get(key)
+
+    def status(self, key: Key) -> Status | None:
+        """Its status."""
+        seen = self._seen.get(key)
+        return None if seen is None else seen.status
+
+    def keys(self) -> frozenset[Key]:
+        """Every object with a status."""
+        return frozenset(key for key, seen in self._seen.items() if seen.status is not None)
+
+    def versions(self) -> dict[str, int]:
+        """The version of every object that is known, by uid."""
+        return {seen.uid: seen.version for seen in self._seen.values()}
+
+    def snapshot(self) -> Snapshot:
+        """All definitions at this moment; made anew only after a change."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(
+                entries={key: seen.entry for key, seen in self._seen.items() if seen.entry is not None},
+                problems=tuple(Problem(str(key), seen.problem) for key, seen in self._seen.items() if seen.problem is not None),
+                unreadable=() if self.synced.is_set() else (self._source,),
+            )
+        return self._snapshot
+
+    def _end(self, before: Seen) -> None:
+        self._ended[before.uid] = None
+
+    def _changed(self) -> None:
+        self._snapshot = None
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(BATCH, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        self.definitions.announce(None)
