@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from wakedock_operator.workqueue import WorkQueue
+from wakedock_operator.ports.unreachable import Unreachable
+from wakedock_operator.workqueue import AWAY, WorkQueue
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -230,3 +231,23 @@ async def test_at_the_end_what_is_worked_on_is_cancelled_and_no_deadline_stays(w
     assert worker.running == []
     await asyncio.sleep(3600)
     assert worker.keys == ["a", "b"]
+
+
+async def test_somebody_who_did_not_answer_is_asked_again_soon_however_often():
+    times: list[float] = []
+    done = asyncio.Event()
+
+    async def work(key: str) -> float | None:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) < 4:
+            raise Unreachable("away")
+        done.set()
+        return None
+
+    queue: WorkQueue[str] = WorkQueue(work, name="test")
+    running = asyncio.create_task(queue.run())
+    queue.add("a")
+    await done.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert times == pytest.approx([AWAY * number for number in range(4)])

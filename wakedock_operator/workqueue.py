@@ -12,8 +12,12 @@ from typing import Generic, TypeVar
 import structlog
 
 from wakedock_operator.core.backoff import backoff
+from wakedock_operator.ports.unreachable import Unreachable
 
 log = structlog.get_logger(__name__)
+AWAY = 0.7
+"""Seconds after which somebody who did not answer is asked again: a wake goes on within a second of their return."""
+
 K = TypeVar("K", bound=Hashable)
 
 
@@ -30,7 +34,8 @@ class _Slot:
 class WorkQueue(Generic[K]):
     """Calls `work(key)` for every key that was added; `work` returns when to come back (the loop's clock, in seconds), or None.
 
-    An exception of `work` is logged, and the key comes back after a back-off: one bad key affects only itself.
+    An exception of `work` is logged, and the key comes back after a back-off: one bad key affects only itself. After `Unreachable`, which
+    is nobody's fault here, it comes back soon.
     """
 
     def __init__(self, work: Callable[[K], Awaitable[float | None]], *, name: str) -> None:
@@ -95,6 +100,9 @@ class WorkQueue(Generic[K]):
                 try:
                     due = await self._work(key)
                     slot.failures = 0
+                except Unreachable as error:
+                    log.warning("nobody answers", queue=self._name, service=str(key), error=str(error), again_in=AWAY)
+                    due = loop.time() + AWAY
                 except Exception as error:
                     slot.failures += 1
                     delay = backoff(slot.failures)

@@ -26,6 +26,10 @@ class Cluster(Logging):
     watch_namespaces: Texts = Field(
         default=(), description="Namespaces whose WakeServices are served. By default those of the whole cluster."
     )
+    allowed_hosts: Path | None = Field(
+        default=None,
+        description="A YAML file that says which hosts each namespace may have: `NAMESPACE: [PATTERN, …]`. By default any.",
+    )
     metrics_listen: Annotated[str, AfterValidator(_address)] = Field(
         default=":9090", description="The address of `/health/started`, `/health/live`, `/health/ready` and `/metrics`."
     )
@@ -56,8 +60,9 @@ class OperatorSettings(Cluster):
         description="The labels of the gateways' pods, in the namespace of WakeDock.",
     )
     gateway_service: str = Field(default="wakedock-gateway", description="The Service of the gateways.")
-    lease: str = Field(default="wakedock-operator", description="The Lease that one operator at a time holds.")
-    allowed_hosts: Path | None = Field(
-        default=None,
-        description="A YAML file that says which hosts each namespace may have: `NAMESPACE: [PATTERN, …]`. By default any.",
+    scale_targets: Texts = Field(
+        default=("deployments.apps", "statefulsets.apps"),
+        description="The kinds of workloads that `targetRef` may name, as `PLURAL.GROUP`: they are watched.",
     )
+    name: str = Field(default="operator", description="How this operator signs: the name of its pod.")
+    lease: str = Field(default="wakedock-operator", description="The Lease that one operator at a time holds.")

@@ -11,7 +11,24 @@ from typer.core import TyperCommand, TyperGroup
 from wakedock_operator import __version__
 from wakedock_operator.errors import ExitCode, WakeDockError
 
-COMMANDS = ("run", "demo", "check", "ls", "describe", "wake", "sleep", "pin", "unpin", "logs", "events", "schema", "completion", "version")
+COMMANDS = (
+    "run",
+    "gateway",
+    "operator",
+    "demo",
+    "check",
+    "ls",
+    "describe",
+    "wake",
+    "sleep",
+    "pin",
+    "unpin",
+    "logs",
+    "events",
+    "schema",
+    "completion",
+    "version",
+)
 """In the order of `wakedock --help`. The module of each is `wakedock_operator.cli.commands.NAME`, its function `command`."""
 
 

@@ -30,6 +30,8 @@ REQUEST_TIMEOUT = 10.0
 """Seconds for a request with its answer."""
 WATCH_SILENCE = 90.0
 """Seconds without a word on a watch until it counts as dead: an API server sends a bookmark every minute."""
+AT_ONCE = 32
+"""Requests under way at once; more wait here, where no time limit runs yet."""
 PAGE = 500
 """Objects in one page of a list."""
 
@@ -112,6 +114,7 @@ class Api:
         self._renew = renew
         self._renewing = asyncio.Lock()
         self._renewals = 0
+        self._at_once = asyncio.Semaphore(AT_ONCE)
 
     def __repr__(self) -> str:
         return f"<Api {self._configuration.host} namespace={self.namespace}>"
@@ -176,7 +179,7 @@ class Api:
         """Any request whose answer is one JSON object."""
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=CONNECT_TIMEOUT)
         request = _Request(method, path, timeout, query or {}, body, content_type)
-        async with self._answer(request) as response:
+        async with self._at_once, self._answer(request) as response:
             content = await response.read()
         try:
             found = json.loads(content)

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from wakedock_operator.ports.unreachable import Unreachable
+
 
 class ApiError(OSError):
     """A request that was not answered with what it asked for.
@@ -46,7 +48,7 @@ class Invalid(ApiError):
     """The API server does not accept what was sent."""
 
 
-class Unavailable(ApiError):
+class Unavailable(ApiError, Unreachable):
     """No answer, or one that says: not now. A write may have happened all the same."""
 
 

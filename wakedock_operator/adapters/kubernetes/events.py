@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 class KubernetesJournal:
     """`Journal` over Events; how long they are kept is the API server's to say (an hour by default). Keep `run()` running."""
 
-    def __init__(self, api: Api, *, instance: str, uid_of: Callable[[Key], str | None], on_drop: Callable[[], None]) -> None:
+    def __init__(self, api: Api, *, instance: str, uid_of: Callable[[Key], str | None], on_drop: Callable[[int], None]) -> None:
         self._api = api
         self._instance = instance
         self._uid_of = uid_of
@@ -50,7 +50,7 @@ class KubernetesJournal:
                     await self._write(event)
                 except ApiError as error:
                     if not isinstance(error, NotFound):  # the namespace is gone: nobody asks for its history
-                        self._on_drop()
+                        self._on_drop(1)
                         log.warning("an event could not be written", service=str(event.key), kind=str(event.kind), error=str(error))
             self._filled.clear()
 
@@ -59,7 +59,7 @@ class KubernetesJournal:
         self._queue.append(event)
         if len(self._queue) > QUEUED:
             self._queue.popleft()
-            self._on_drop()
+            self._on_drop(1)
         self._filled.set()
 
     async def events(self, *, key: Key | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:

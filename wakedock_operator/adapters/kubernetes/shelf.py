@@ -8,7 +8,7 @@ import structlog
 from wakedock_operator.adapters.kubernetes.client import Raw
 from wakedock_operator.adapters.kubernetes.objects import Accepts, Seen, key_of, read_object
 from wakedock_operator.core.status import Status
-from wakedock_operator.ports.catalog import Problem, Snapshot
+from wakedock_operator.ports.catalog import Entry, Problem, Snapshot
 from wakedock_operator.ports.changes import Changes
 from wakedock_operator.resource import Key
 
@@ -36,6 +36,7 @@ class Shelf:
         self._source = source
         self._seen: dict[Key, Seen] = {}
         self._ended: dict[str, None] = {}
+        self._listed: set[str] = set()
         self._snapshot: Snapshot | None = None
         self._telling: asyncio.TimerHandle | None = None
 
@@ -80,20 +81,44 @@ class Shelf:
         self._changed()
         self.statuses.announce(key)
 
+    def forget(self, uids: Iterable[str]) -> None:
+        """These objects were found to be gone."""
+        gone = frozenset(uids)
+        for seen in [seen for seen in self._seen.values() if seen.uid in gone]:
+            self.end(seen.key, seen.uid)
+
     def replace_all(self, raws: Iterable[Raw]) -> None:
         """Take in a consistent list: what is not in it is gone."""
+        self._replace(raws, None)
+        self.synced.set()
+        self._changed()
+
+    def replace_in(self, namespace: str, raws: Iterable[Raw], *, of: int) -> None:
+        """Take in a consistent list of one of so many namespaces; everything is known after the first list of each."""
+        self._replace(raws, namespace)
+        self._listed.add(namespace)
+        if len(self._listed) == of:
+            self.synced.set()
+        self._changed()
+
+    def _replace(self, raws: Iterable[Raw], namespace: str | None) -> None:
         there: set[str] = set()
         for raw in raws:
             there.add(raw["metadata"]["uid"])
             self.put(raw)
-        for seen in [seen for seen in self._seen.values() if seen.uid not in there]:
-            self.end(seen.key, seen.uid)
-        self.synced.set()
-        self._changed()
+        known = [seen for seen in self._seen.values() if namespace in (None, seen.key.namespace)]
+        for seen in known:
+            if seen.uid not in there:
+                self.end(seen.key, seen.uid)
 
     def seen(self, key: Key) -> Seen | None:
         """What is known of one object."""
         return self._seen.get(key)
+
+    def entry(self, key: Key) -> Entry | None:
+        """Its definition as it is served."""
+        seen = self._seen.get(key)
+        return None if seen is None else seen.entry
 
     def status(self, key: Key) -> Status | None:
         """Its status."""

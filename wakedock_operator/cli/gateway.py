@@ -1,0 +1,158 @@
+"""`wakedock gateway`: the Python half of one gateway on Kubernetes, beside a Caddy that the kubelet keeps running."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from wakedock_operator.activator.activator import Activator
+from wakedock_operator.activator.desk import Desk
+from wakedock_operator.activator.options import GatewayOptions
+from wakedock_operator.activator.routes import RouteKeeper
+from wakedock_operator.activator.server import build_app, serve
+from wakedock_operator.adapters.caddy.edge import CaddyEdge
+from wakedock_operator.adapters.caddy.neighbour import Neighbour
+from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
+from wakedock_operator.adapters.clock import SystemClock
+from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
+from wakedock_operator.adapters.kubernetes.catalog import KubernetesCatalog
+from wakedock_operator.adapters.kubernetes.departure import Departure
+from wakedock_operator.adapters.kubernetes.shelf import Shelf
+from wakedock_operator.adapters.kubernetes.workloads.waking import KubernetesWaking
+from wakedock_operator.adapters.metrics import Metrics, watch_loop_lag
+from wakedock_operator.adapters.recent_wakes import RecentWakes
+from wakedock_operator.api.ports import Health
+from wakedock_operator.api.probes import serve_probes
+from wakedock_operator.errors import ConfigurationMistake
+
+from .cluster import accepts, connected, probe_address, watchings
+from .cluster_settings import GatewaySettings
+from .run import raise_descriptor_limit
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs in this process. `stopping` ends with the pod."""
+
+    settings: GatewaySettings
+    shelf: Shelf
+    edge: CaddyEdge
+    activator: Activator
+    routes: RouteKeeper
+    metrics: Metrics
+    started: asyncio.Event
+
+
+def run(settings: GatewaySettings) -> int:
+    """Run until SIGTERM or SIGINT."""
+    if not settings.name:
+        raise ConfigurationMistake("a gateway needs a name of its own: give the pod's with --name (or WAKEDOCK_NAME)")
+    raise_descriptor_limit()
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: GatewaySettings) -> int:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    async with _serving(settings) as keeping:
+        asking = asyncio.create_task(asked.wait(), name="signal")
+        await asyncio.wait({keeping, asking}, return_when=asyncio.FIRST_COMPLETED)
+        asking.cancel()
+        if keeping.done():
+            keeping.result()
+    return 0
+
+
+@asynccontextmanager
+async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None]]:
+    """Everything at work; the task ends only by a fault. Caddy is the kubelet's: it is left as it is."""
+    async with AsyncExitStack() as closing:
+        api = await connected(settings, closing)
+        shelf = Shelf(accepts(settings))
+        clock, metrics, journal = SystemClock(), Metrics(), RecentWakes()
+        catalog, board = KubernetesCatalog(api, shelf), KubernetesBoard(api, shelf)
+        workloads = KubernetesWaking(api, shelf.entry)
+        closing.callback(workloads.close)
+        edge = CaddyEdge(_caddy(settings), Neighbour)
+        activator = Activator(
+            catalog=catalog,
+            board=board,
+            workloads=workloads,
+            edge=edge,
+            journal=journal,
+            clock=clock,
+            metrics=metrics,
+            options=GatewayOptions(
+                name=settings.name, drain_patience=settings.drain_patience.total_seconds(), max_held=settings.max_held_total
+            ),
+        )
+        routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=lambda: None)
+        parts = Parts(settings, shelf, edge, activator, routes, metrics, asyncio.Event())
+        departure = Departure(api, namespace=settings.namespace, pod=settings.name, runtime=settings.runtime, carried=edge.carried)
+        await closing.enter_async_context(
+            serve_probes(**probe_address(settings), metrics=metrics, health=lambda: _health(parts), started=parts.started.is_set)
+        )
+        watching = watchings(api, settings, shelf)
+        feeding = [asyncio.create_task(each.run(), name="watch") for each in watching]
+        closing.push_async_callback(_cancel, *feeding)
+        await shelf.synced.wait()
+        await edge.start()
+        closing.push_async_callback(edge.release)
+        activator.take_over()
+        runner = await serve(build_app(Desk(activator, journal), clock), settings.runtime / "activator.sock")
+        closing.push_async_callback(runner.cleanup)
+        keeping = asyncio.create_task(_keep(parts, departure, feeding), name="keep")
+        closing.push_async_callback(_cancel, keeping)
+        parts.started.set()
+        log.info("started", gateway=settings.name, services=len(catalog.current().entries))
+        yield keeping
+
+
+def _caddy(settings: GatewaySettings) -> CaddyOptions:
+    return CaddyOptions(
+        runtime=settings.runtime,
+        data=settings.runtime,
+        listen=settings.listen,
+        tls=Tls.OFF if settings.certificates is None else Tls.FILES,
+        certificates=settings.certificates,
+        proxy_protocol=settings.proxy_protocol,
+        trusted_proxies=settings.trusted_proxies,
+        environment=(),
+    )
+
+
+async def _keep(parts: Parts, departure: Departure, feeding: list[asyncio.Task[None]]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(parts.activator.run(), name="activator")
+        tasks.create_task(parts.routes.run(), name="routes")
+        tasks.create_task(departure.run(), name="departure")
+        tasks.create_task(watch_loop_lag(parts.metrics), name="loop-lag")
+        for feed in feeding:
+            tasks.create_task(_whole(feed), name="feed")
+
+
+async def _whole(task: asyncio.Task[None]) -> None:
+    await asyncio.shield(task)
+
+
+async def _health(parts: Parts) -> Health:
+    """Live while it runs; ready once its routes are in force and while its Caddy answers, whatever the API server does."""
+    reasons = []
+    if not parts.routes.in_force.is_set():
+        reasons.append("the routes are not in force yet")
+    elif not await parts.edge.answers():
+        reasons.append("Caddy does not answer")
+    return Health(live=True, ready=not reasons, reasons=tuple(reasons))
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

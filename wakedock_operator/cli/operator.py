@@ -1,0 +1,202 @@
+"""`wakedock operator`: decides for every WakeService of a cluster, and keeps what belongs to them."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from wakedock_operator.adapters.clock import SystemClock
+from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
+from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
+from wakedock_operator.adapters.kubernetes.client import Api, resource_path
+from wakedock_operator.adapters.kubernetes.errors import ApiError
+from wakedock_operator.adapters.kubernetes.events import KubernetesJournal
+from wakedock_operator.adapters.kubernetes.gateways import PodGateways
+from wakedock_operator.adapters.kubernetes.kopf_feed import KopfFeed
+from wakedock_operator.adapters.kubernetes.lease import holding
+from wakedock_operator.adapters.kubernetes.shelf import Shelf
+from wakedock_operator.adapters.kubernetes.sweep import Sweep
+from wakedock_operator.adapters.kubernetes.watching import Watching
+from wakedock_operator.adapters.kubernetes.workloads.workloads import KubernetesWorkloads
+from wakedock_operator.adapters.metrics import Metrics, watch_loop_lag
+from wakedock_operator.api.ports import Health
+from wakedock_operator.api.probes import serve_probes
+from wakedock_operator.controller.loop import Controller
+from wakedock_operator.resource import API_VERSION
+
+from .cluster import accepts, connected, probe_address
+from .cluster_settings import OperatorSettings
+
+AGAIN = 1.0
+"""Seconds between two tries of the first list."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What runs in this process."""
+
+    settings: OperatorSettings
+    api: Api
+    shelf: Shelf
+    catalog: KubernetesCatalog
+    board: KubernetesBoard
+    workloads: KubernetesWorkloads
+    journal: KubernetesJournal
+    gateways: PodGateways
+    metrics: Metrics
+    clock: SystemClock
+    feed: KopfFeed
+    sweep: Sweep
+
+
+def run(settings: OperatorSettings) -> int:
+    """Run until SIGTERM or SIGINT."""
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: OperatorSettings) -> int:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    async with AsyncExitStack() as closing:
+        parts = await _composed(settings, closing)
+        keeping = asyncio.create_task(_keep(parts), name="keep")
+        asking = asyncio.create_task(asked.wait(), name="signal")
+        await asyncio.wait({keeping, asking}, return_when=asyncio.FIRST_COMPLETED)
+        asking.cancel()
+        if keeping.done():
+            keeping.result()
+        keeping.cancel()
+        await asyncio.wait({keeping})
+    return 0
+
+
+async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Parts:
+    api = await connected(settings, closing)
+    shelf, metrics = Shelf(accepts(settings)), Metrics()
+    workloads = KubernetesWorkloads(api, shelf.entry)
+    closing.callback(workloads.close)
+    feed = KopfFeed(
+        put=shelf.put,
+        drop=shelf.drop,
+        moved=workloads.moved,
+        workloads=settings.scale_targets,
+        namespaces=settings.watch_namespaces,
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+    )
+    parts = Parts(
+        settings=settings,
+        api=api,
+        shelf=shelf,
+        catalog=KubernetesCatalog(api, shelf),
+        board=KubernetesBoard(api, shelf),
+        workloads=workloads,
+        journal=KubernetesJournal(
+            api,
+            instance=settings.name,
+            uid_of=lambda key: None if (entry := shelf.entry(key)) is None else entry.uid,
+            on_drop=metrics.journal_dropped,
+        ),
+        gateways=PodGateways(api, namespace=settings.namespace, selector=settings.gateway_selector),
+        metrics=metrics,
+        clock=SystemClock(),
+        feed=feed,
+        sweep=Sweep(api, _paths(settings), shelf),
+    )
+    await closing.enter_async_context(
+        serve_probes(**probe_address(settings), metrics=metrics, health=lambda: _health(parts), started=lambda: True)
+    )
+    return parts
+
+
+def _paths(settings: OperatorSettings) -> tuple[str, ...]:
+    namespaces: tuple[str | None, ...] = settings.watch_namespaces or (None,)
+    return tuple(resource_path(API_VERSION, PLURAL, namespace=namespace) for namespace in namespaces)
+
+
+async def _keep(parts: Parts) -> None:
+    await _listed(parts)
+    async with _fed(parts), asyncio.TaskGroup() as tasks:
+        tasks.create_task(parts.journal.run(), name="events")
+        tasks.create_task(parts.sweep.run(), name="sweep")
+        tasks.create_task(_gateways(parts).run(), name="gateways")
+        tasks.create_task(watch_loop_lag(parts.metrics), name="loop-lag")
+        tasks.create_task(_kopf_runs(parts.feed), name="kopf")
+        tasks.create_task(_decide(parts), name="controller")
+
+
+async def _listed(parts: Parts) -> None:
+    """Know everything once, consistently, before anything is decided."""
+    while True:
+        try:
+            parts.shelf.replace_all([raw for path in _paths(parts.settings) for raw in await parts.api.read_all(path)])
+        except ApiError as error:
+            log.warning("the WakeServices cannot be listed", error=str(error), again_in=AGAIN)
+            await asyncio.sleep(AGAIN)
+        else:
+            return
+
+
+@asynccontextmanager
+async def _fed(parts: Parts) -> AsyncIterator[None]:
+    parts.feed.start()
+    try:
+        yield
+    finally:
+        await parts.feed.stop()
+
+
+def _gateways(parts: Parts) -> Watching:
+    gateways = parts.gateways
+    return Watching(
+        parts.api, gateways.path, put=gateways.put, drop=gateways.drop, replace_all=gateways.replace_all, selector=gateways.selector
+    )
+
+
+async def _kopf_runs(feed: KopfFeed) -> None:
+    if feed.ended is not None:
+        await asyncio.shield(feed.ended)
+
+
+async def _decide(parts: Parts) -> None:
+    """Decide while this process holds the Lease; when it is lost, begin anew: what was remembered may be old by then."""
+    settings = parts.settings
+    while True:
+        async with holding(parts.api, namespace=settings.namespace, name=settings.lease, identity=settings.name) as lost:
+            controller = Controller(
+                catalog=parts.catalog,
+                board=parts.board,
+                workloads=parts.workloads,
+                edge=None,
+                journal=parts.journal,
+                clock=parts.clock,
+                metrics=parts.metrics,
+                gateways=parts.gateways,
+                tells_wakes=True,
+            )
+            deciding = asyncio.create_task(controller.run(), name="deciding")
+            losing = asyncio.create_task(lost.wait(), name="losing")
+            try:
+                await asyncio.wait({deciding, losing}, return_when=asyncio.FIRST_COMPLETED)
+                if deciding.done():
+                    deciding.result()
+                log.warning("the lease was lost")
+            finally:
+                for task in (deciding, losing):
+                    task.cancel()
+                await asyncio.wait({deciding, losing})
+
+
+async def _health(parts: Parts) -> Health:
+    """Not live when what is watched is not what there is, while the API server answers: only a restart mends that."""
+    if parts.sweep.stale:
+        return Health(live=False, ready=False, reasons=("the watch is stale while the API server answers",))
+    synced = parts.shelf.synced.is_set()
+    return Health(live=True, ready=synced, reasons=() if synced else ("the WakeServices were not listed yet",))
