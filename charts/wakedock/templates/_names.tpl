@@ -57,3 +57,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .digest -}}{{ .repository }}@{{ .digest }}{{- else -}}{{ .repository }}:{{ .tag }}{{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* The label by which alerts tell operator and gateways apart. */}}
+{{- define "wakedock.relabel" -}}
+sourceLabels: [__meta_kubernetes_pod_label_app_kubernetes_io_component]
+targetLabel: {{ . }}
+{{- end -}}
