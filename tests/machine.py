@@ -28,6 +28,7 @@ from wakedock_operator.ports.fakes.clock import FakeClock
 from wakedock_operator.ports.fakes.edge import FakeEdge
 from wakedock_operator.ports.fakes.journal import FakeJournal
 from wakedock_operator.ports.fakes.workloads import FakeWorkloads
+from wakedock_operator.ports.gateways import FixedGateways
 from wakedock_operator.ports.journal import Event, EventKind
 from wakedock_operator.resource import Key, WakeService
 
@@ -169,7 +170,7 @@ class Machine:
             journal=self.journal,
             clock=self.clock,
             metrics=self.metrics,
-            gateways=frozenset({self.options.name}),
+            gateways=FixedGateways(frozenset({self.options.name})),
         )
         self._tasks["controller"] = asyncio.create_task(self.controller.run())
 

@@ -38,7 +38,7 @@ class Desk:
         now = self._activator.clock.monotonic()
         service.ask(question, now)
         if service.steering is not None:
-            service.dial_failed = True
+            service.dial_came_back()
             service.holds.overran()
         self._activator.wake_up(service.key)
         self._parked(1)
@@ -60,7 +60,7 @@ class Desk:
         service.ask(question, now)
         service.visited_until = now + self._spec(service).wake.timeout.total_seconds()
         if service.steering is not None:
-            service.dial_failed = True
+            service.dial_came_back()
         self._activator.wake_up(service.key)
         return None
 

@@ -49,6 +49,8 @@ class Service:
     backend: Observation | None = None
     changes: int = 0
     """How often the backend said that something changed: a look that spans a change is void."""
+    observed_at: float = 0.0
+    """When `backend` was seen."""
     answered: str | None = None
     draining: Draining | None = None
     attempt: Attempt | None = None
@@ -102,6 +104,12 @@ class Service:
         """Somebody asks: the attempt begins, unless one is under way."""
         if self.attempt is None:
             self.attempt = Attempt(now, None if question is None else question.asker)
+
+    def dial_came_back(self) -> None:
+        """A question came although requests are steered to the app: what was seen of the backend may be older than that."""
+        if not self.dial_failed:
+            self.backend = None
+        self.dial_failed = True
 
     def doubt(self) -> None:
         """Requests are steered to an app that takes none: look at the backend afresh and probe again before the next grant."""

@@ -3,7 +3,7 @@
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import gateway
 from wakedock_operator.core.idleness import Idleness, adopted
-from wakedock_operator.core.observation import NOTHING
+from wakedock_operator.core.observation import NOTHING, Instance, Observation
 from wakedock_operator.core.status import Report, ReportKind, Serving, Status, WakeReason
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.clock import Clock
@@ -15,6 +15,9 @@ from .activity import Activity
 from .dependencies import Dependencies
 from .holds import PACE, WINDOW
 from .service import Service
+
+LOOK_AGAIN = 1.0
+"""Seconds for which an instance that does not answer is asked before the backend is looked at again: it may be gone meanwhile."""
 
 
 class Steps:
@@ -130,9 +133,10 @@ class Steps:
         if seen != service.changes:
             return None  # something changed while it was looked at: look again
         service.backend = observed
+        service.observed_at = self._clock.monotonic()
         fail_fast = service.entry is not None and service.entry.service.spec.wake.fail_fast
         service.saw_failure(service.backend.failure, self._clock.monotonic(), fail_fast=fail_fast)
-        if all(instance.id != service.answered for instance in service.backend.live):
+        if all(instance.id != service.answered for instance in _addresses(service.backend)):
             service.answered = None
         if service.backend.desired > 0:
             self._dependencies.moved(service)
@@ -156,6 +160,8 @@ class Steps:
         if attempt is not None:
             attempt.detail, attempt.unhealthy = result.detail, result.unhealthy
         if not result.ready:
+            if now - service.observed_at >= LOOK_AGAIN:
+                service.backend = None
             service.next_probe = now if result.waited else now + self._probe_interval(service)
             return service.next_probe
         service.answered = step.instance.id
@@ -203,3 +209,8 @@ class Steps:
             for _ in range(service.holds.refuse(refusal)):
                 self._metrics.rejected(refusal.reason)
         service.attempt = None
+
+
+def _addresses(backend: Observation) -> tuple[Instance, ...]:
+    """Everything that a probe may have been sent to."""
+    return backend.live if backend.stable is None else (*backend.live, backend.stable)

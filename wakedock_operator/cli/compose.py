@@ -35,6 +35,7 @@ from wakedock_operator.errors import (
     PortInUse,
     WakeDockError,
 )
+from wakedock_operator.ports.gateways import FixedGateways
 
 from .addresses import Address
 from .directories import Directories
@@ -115,7 +116,7 @@ async def composed(settings: Settings, directories: Directories) -> AsyncIterato
             journal=journal,
             clock=clock,
             metrics=metrics,
-            gateways=frozenset({GATEWAY}),
+            gateways=FixedGateways(frozenset({GATEWAY})),
         )
         routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=controller.edge_changed)
         yield Parts(settings, directories, catalog, board, workloads, edge, journal, metrics, activator, controller, routes, clock)

@@ -1,7 +1,7 @@
 """All the reading that a decision of the controller rests on."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wakedock_operator.core import controller
@@ -13,6 +13,7 @@ from wakedock_operator.core.vetoes import Situation
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Entry, Snapshot
 from wakedock_operator.ports.clock import Clock
+from wakedock_operator.ports.gateways import Gateways
 from wakedock_operator.ports.workloads import Workloads
 from wakedock_operator.resource import Key, OnExit, SleepMode
 
@@ -26,7 +27,7 @@ class Gatherer:
     board: Board
     workloads: Workloads
     clock: Clock
-    gateways: frozenset[str]
+    gateways: Gateways
     snapshot: Snapshot = field(default_factory=Snapshot)
     dependants: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
     shutting_down: bool = False
@@ -48,14 +49,15 @@ class Gatherer:
         backend = await self.observe(key)
         status = await self.board.read(key)
         entry = self.snapshot.entries.get(key)
+        gateways, listed, unlisted = await self._gateways(status)
         now = self.clock.monotonic()
         wall = self.clock.now()
         if status is not None:
             memory.see(status, now=now, wall=wall)
         ended = entry is None or (status is not None and status.uid != entry.uid)
         if entry is None or ended:
-            uid = status.uid if status is not None else ""
-            return self._ended(uid, status, backend, memory)
+            facts = self._ended(status, backend, memory)
+            return replace(facts, gateways=gateways, listed=listed, unlisted=unlisted)
         spec = entry.service.spec
         window = window_at(spec.schedule, wall)
         self._wait(status, backend, memory, now)
@@ -65,7 +67,10 @@ class Gatherer:
             uid=entry.uid,
             status=status,
             backend=backend,
-            gateways=self.gateways,
+            gateways=gateways,
+            listed=listed,
+            unlisted=unlisted,
+            stops_by_intent=self.workloads.stops_by_intent,
             situation=await self._situation(entry, memory, window, wall, now),
             suspended=spec.suspend,
             wake_wish=entry.wishes.wake,
@@ -93,13 +98,26 @@ class Gatherer:
         except KeyError:
             return NOTHING
 
-    def _ended(self, uid: str, status: Status | None, backend: Observation, memory: Memory) -> controller.Facts:
+    async def _gateways(self, status: Status | None) -> tuple[frozenset[str], bool, str]:
+        """Who counts, whether that was listed just now, and why it could not be. Listed where a decision of this moment rests on it."""
+        last = self.gateways.last()
+        if not self.gateways.come_and_go or status is None or not _rests_on(status, last):
+            return last, False, ""
+        try:
+            return await self.gateways.names(), True, ""
+        except OSError as error:
+            return last, False, str(error)
+
+    def _ended(self, status: Status | None, backend: Observation, memory: Memory) -> controller.Facts:
+        known = "" if memory.ensured is None else memory.ensured[0]
         return controller.Facts(
             now=self.clock.now(),
-            uid=uid,
+            uid=known if status is None else status.uid,
+            record_dies=self.board.dies_with_definition,
+            stops_by_intent=self.workloads.stops_by_intent,
             status=status,
             backend=backend,
-            gateways=self.gateways,
+            gateways=self.gateways.last(),
             situation=Situation(now=self.clock.now()),
             defined=False,
             looked=memory.looked,
@@ -179,7 +197,7 @@ class Gatherer:
             uid=entry.uid,
             status=status,
             backend=backend,
-            gateways=self.gateways,
+            gateways=self.gateways.last(),
             situation=Situation(now=wall, pinned_until=entry.wishes.keep_awake_until),
             suspended=spec.suspend,
             wake_wish=entry.wishes.wake,
@@ -187,6 +205,13 @@ class Gatherer:
             window=window_at(spec.schedule, wall),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
+
+
+def _rests_on(status: Status, gateways: frozenset[str]) -> bool:
+    """Whether it matters now who counts as a gateway: in a drain, where all are idle, and where somebody spoke who is not known."""
+    if status.serving is Serving.DRAINING or any(r.gateway not in gateways for r in status.gateways):
+        return True
+    return status.serving is Serving.AWAKE and all(status.report_of(g) is ReportKind.IDLE for g in gateways)
 
 
 def _reached(key: Key, following: Callable[[Key], Iterable[Key]]) -> Iterator[Key]:

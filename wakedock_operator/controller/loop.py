@@ -16,6 +16,7 @@ from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Snapshot
 from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
+from wakedock_operator.ports.gateways import Gateways
 from wakedock_operator.ports.journal import Journal
 from wakedock_operator.ports.workloads import VersionMoved, Workloads
 from wakedock_operator.resource import Key, OnExit
@@ -34,7 +35,11 @@ PROBE_INTERVAL = 0.1
 
 
 class Controller:
-    """Decides for every service of the catalogue, and for those that have left it."""
+    """Decides for every service of the catalogue, and for those that have left it.
+
+    `edge` is that of the one gateway in this process, if there is one. With `tells_wakes` every wake goes into the history from here, else
+    only those that no gateway tells.
+    """
 
     def __init__(
         self,
@@ -42,18 +47,19 @@ class Controller:
         catalog: Catalog,
         board: Board,
         workloads: Workloads,
-        edge: Edge,
+        edge: Edge | None,
         journal: Journal,
         clock: Clock,
         metrics: Metrics,
-        gateways: frozenset[str],
+        gateways: Gateways,
+        tells_wakes: bool = False,
     ) -> None:
         self._catalog = catalog
         self._board = board
         self._workloads = workloads
         self._edge = edge
         self._clock = clock
-        self._telling = Telling(journal, metrics, clock)
+        self._telling = Telling(journal, metrics, clock, tells_wakes=tells_wakes)
         self._memories: dict[Key, Memory] = {}
         self._lost: dict[Key, tuple[Claimed, ...]] = {}
         self._gatherer = Gatherer(board, workloads, clock, gateways)
@@ -197,6 +203,8 @@ class Controller:
 
     async def _last_look(self, key: Key, facts: controller.Facts) -> bool:
         """True when nothing is in flight. With `sleep.maxConnectionAge` the gateway has decided that already."""
+        if self._edge is None:
+            return True
         try:
             look = await self._edge.in_flight()
         except EdgeUnavailable:
@@ -230,7 +238,7 @@ class Controller:
             has_hosts=entry is not None and bool(entry.service.spec.hosts),
             problem=None if entry is None else entry.problem,
             lost=self._lost.get(key, ()),
-            unrouted=self._edge.rejected.get(key),
+            unrouted=None if self._edge is None else self._edge.rejected.get(key),
             suspended=facts.suspended,
             crashed=None if failure is None or facts.backend.live else failure.message,
             blocked=None if step is None else step.blocked,

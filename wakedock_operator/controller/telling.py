@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 class Telling:
     """Tells once, after the fact. Nothing here decides, waits or raises."""
 
-    def __init__(self, journal: Journal, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, journal: Journal, metrics: Metrics, clock: Clock, *, tells_wakes: bool) -> None:
+        self._tells_wakes = tells_wakes
         self._journal = journal
         self._metrics = metrics
         self._clock = clock
@@ -79,7 +80,9 @@ class Telling:
                 self._metrics.wake_failed(key, drain.cause.reason)
                 asker = next((r.asker for r in written.gateways if r.asker is not None), None)
                 self._journal.record(Event(at, key, EventKind.WAKE_FAILED, drain.cause.reason, drain.cause.message, asker))
-            case Change.WAKE if not any(r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways):
+            case Change.WAKE if self._tells_wakes or not any(
+                r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways
+            ):
                 phases = {"answering": facts.waited, "granted": facts.waited}
                 self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, phases)
-                self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), phases=phases))
+                self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), asker=written.asker, phases=phases))

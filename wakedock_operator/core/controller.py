@@ -14,8 +14,17 @@ from .backoff import backoff
 from .lifecycle import Change, change, initial
 from .observation import Observation
 from .schedule import Window
-from .status import Drain, DrainReason, Failure, FailureReason, Handled, ReportKind, Serving, Status, StopIntent, WakeReason
+from .status import PROTOCOL, Drain, DrainReason, Failure, FailureReason, Handled, ReportKind, Serving, Status, StopIntent, WakeReason
 from .vetoes import Situation, Veto, VetoReason, first_veto
+
+UNDONE_SLEEPS = 3
+"""Sleeps in a row that one and the same undoes, after which it is left awake."""
+SILENCE = 10.0
+"""Seconds of a drain after which a gateway that said nothing is called unreachable."""
+ASK_AGAIN = 1.0
+"""Seconds after which who counts as a gateway is asked again, where nobody could say."""
+LIST_AGAIN = 5.0
+"""Seconds after which gateways are listed again in a drain that waits for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +37,16 @@ class Facts:
     backend: Observation
     """Consistent, and observed before `status` was read."""
     gateways: frozenset[str]
-    """Who counts as a gateway, listed afresh."""
+    """Who counts as a gateway."""
+    listed: bool = False
+    """`gateways` was listed afresh, after `status` was read: who is not in it is gone for good."""
+    unlisted: str = ""
+    """Why nobody can say who counts as a gateway, where a decision would rest on it."""
     situation: Situation
     defined: bool = True
     """False for a service that has ended."""
+    record_dies: bool = False
+    """The status is part of the definition: it went with it, and nothing is left to agree on."""
     suspended: bool = False
     wake_wish: str = ""
     sleep_wish: str = ""
@@ -128,6 +143,9 @@ def decide(facts: Facts) -> Step:
     status = facts.status
     if status is None:
         return _first(facts)
+    gone = {r.gateway for r in status.gateways} - facts.gateways if facts.listed else set()
+    if gone:
+        return Write(replace(status, gateways=tuple(r for r in status.gateways if r.gateway not in gone)))
     match status.serving:
         case Serving.AWAKE:
             return _awake(facts, status)
@@ -139,10 +157,11 @@ def decide(facts: Facts) -> Step:
 
 def _first(facts: Facts) -> Step:
     if not facts.defined:
-        if not facts.backend.instances and facts.backend.desired == 0:
+        if facts.record_dies or (not facts.backend.instances and facts.backend.desired == 0):
             return Forget()
         return Write(initial(uid=facts.uid, desired=0, now=facts.now, drain=Drain(DrainReason.REMOVED, forced=True)))
-    return Write(initial(uid=facts.uid, desired=facts.backend.desired, now=facts.now))
+    first = initial(uid=facts.uid, desired=facts.backend.desired, now=facts.now)
+    return Write(replace(first, generation=facts.backend.generation))
 
 
 # Awake
@@ -157,27 +176,57 @@ def _awake(facts: Facts, status: Status) -> Step:
         handled = status.handled
         if drain.reason is DrainReason.REQUESTED:
             handled = replace(handled, sleep=facts.sleep_wish, wake=facts.wake_wish)
+            status = replace(status, undone=0, undone_by="")
         if drain.reason is DrainReason.SCHEDULED and facts.window is not None:
             handled = replace(handled, schedule=facts.window.began)
         return Write(change(replace(status, handled=handled), Change.FORCE, now=facts.now, drain=drain), Change.FORCE)
     handled = _handled_awake(facts, status)
     if handled != status.handled:
         return Write(replace(status, handled=handled))
-    veto = first_veto(facts.situation)
+    veto = first_veto(facts.situation) or _others_veto(facts, status)
     if veto is not None:
         return Rest(veto, veto.again_in)
-    silent = [g for g in sorted(facts.gateways) if status.report_of(g) is None]
-    busy = [g for g in sorted(facts.gateways) if status.report_of(g) is ReportKind.BUSY]
-    if silent or busy:
-        return Rest(Veto(VetoReason.GATEWAY_BUSY, "in use: its idle time-out has not passed"))
-    if not facts.gateways:
-        return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, "no gateway is known, so nobody can say that it is idle"))
+    veto = _gateways_veto(facts, status)
+    if veto is not None:
+        return Rest(veto)
     if facts.asks_app:
         if facts.vetoed is None:
             return AskApp()
         if facts.vetoed:
             return Rest(Veto(VetoReason.APP_VETO, facts.vetoed, 10.0), 10.0)
     return Write(change(status, Change.DRAIN, now=facts.now, drain=Drain(DrainReason.IDLE, forced=False)), Change.DRAIN)
+
+
+def _others_veto(facts: Facts, status: Status) -> Veto | None:
+    """What others do with the workload, and who cannot be asked: the checks that come after those of `vetoes`."""
+    if facts.unlisted:
+        return Veto(VetoReason.GATEWAY_UNREACHABLE, f"nobody can say who is a gateway: {facts.unlisted}", ASK_AGAIN)
+    if facts.backend.rolling:
+        return Veto(VetoReason.ROLLOUT, "a new version is being rolled out, and a sleep would end what serves meanwhile")
+    if status.undone >= UNDONE_SLEEPS:
+        return Veto(
+            VetoReason.SCALED_BY,
+            f"{status.undone_by} scaled it up again after each of its last {status.undone} sleeps; take the replicas out of what "
+            f"{status.undone_by} manages, then ask for a sleep",
+        )
+    return None
+
+
+def _gateways_veto(facts: Facts, status: Status) -> Veto | None:
+    """*Sleep* 1: every gateway says that it is idle. A missing entry, or one of an older epoch, counts as busy."""
+    if any(status.report_of(g) is not ReportKind.IDLE for g in facts.gateways):
+        return Veto(VetoReason.GATEWAY_BUSY, "in use: its idle time-out has not passed")
+    if not facts.gateways:
+        return Veto(VetoReason.GATEWAY_UNREACHABLE, "no gateway is known, so nobody can say that it is idle")
+    return _of_another_version(facts, status)
+
+
+def _of_another_version(facts: Facts, status: Status) -> Veto | None:
+    """A gateway that follows other rules serves and wakes, but nobody may sleep on its word."""
+    others = sorted(r.gateway for r in status.gateways if r.gateway in facts.gateways and r.protocol != PROTOCOL)
+    if not others:
+        return None
+    return Veto(VetoReason.GATEWAY_VERSION, f"{', '.join(others)} is of another version of WakeDock; it sleeps again after the upgrade")
 
 
 def ended_by(facts: Facts) -> DrainReason | None:
@@ -200,7 +249,11 @@ def forced_by(facts: Facts, status: Status) -> Drain | None:
         (DrainReason.REQUESTED, facts.sleep_wish not in ("", status.handled.sleep)),
         (DrainReason.DEPENDENCY_SLEEPS, facts.dependency_sleeps),
         (DrainReason.DEFINITION_CHANGED, facts.backend.outdated and bool(facts.backend.live)),
-        (DrainReason.SCHEDULED, window is not None and not window.awake and window.began != status.handled.schedule),
+        (
+            DrainReason.SCHEDULED,
+            window is not None and not window.awake and window.began != status.handled.schedule and not facts.backend.rolling,
+        ),
+        (DrainReason.SCALED_TO_ZERO, facts.backend.generation is not None and facts.backend.desired == 0 and not _holding(status)),
     )
     reason = next((reason for reason, holds in reasons if holds), None)
     if reason is None:
@@ -221,18 +274,32 @@ def _draining(facts: Facts, status: Status) -> Step:
             return Write(replace(status, failed=failure.id, failures=status.failures + 1))
     elif busy:
         return Write(change(status, Change.UNDRAIN, now=facts.now, woken_by=WakeReason.DRAIN_ENDED), Change.UNDRAIN)
+    if facts.unlisted:
+        return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, f"nobody can say who is a gateway: {facts.unlisted}"), ASK_AGAIN)
+    foreign = _of_another_version(facts, status)
+    if foreign:
+        return Rest(foreign)
     if not said or any(kind is not ReportKind.DRAINED for kind in said.values()):
-        waiting = ", ".join(g for g in sorted(said) if said[g] is not ReportKind.DRAINED)
-        return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, f"gateway {waiting} lets what is in flight end; then it sleeps"))
+        return _waiting_for(facts, status, [g for g in sorted(said) if said[g] is not ReportKind.DRAINED])
     if facts.backend.failure is not None:
         # What failed before this sleep is no failure of the next start.
         status = replace(status, failed=facts.backend.failure.id)
+    status = replace(status, generation=facts.backend.generation)
     if not facts.stops_by_intent or not facts.backend.live:
         return Write(change(status, Change.COMMIT, now=facts.now), Change.COMMIT)
     if not facts.looked:
         return LastLook()
     intent = StopIntent(tuple(i.id for i in facts.backend.live))
     return Write(change(status, Change.COMMIT, now=facts.now, stop=intent), Change.COMMIT)
+
+
+def _waiting_for(facts: Facts, status: Status, gateways: list[str]) -> Rest:
+    names = ", ".join(gateways)
+    if facts.listed and (facts.now - status.since).total_seconds() >= SILENCE and not any(status.report_of(g) for g in gateways):
+        message = f"{names} says nothing about this drain; if it is gone for good, delete it (kubectl delete pod {' '.join(gateways)})"
+        return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, message), LIST_AGAIN)
+    message = f"gateway {names or 'none'} lets what is in flight end; then it sleeps"
+    return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, message), LIST_AGAIN if facts.listed else None)
 
 
 # Asleep
@@ -275,7 +342,8 @@ def _start(facts: Facts) -> Step:
 def _stop(facts: Facts, status: Status) -> Step:
     """*Sleep* 4, where the stop did not go with the commit: adoption, or a crash in between."""
     if not facts.stops_by_intent:
-        return Stop(facts.backend.version)
+        ours = facts.backend.desired > 0 and not _scaled(facts, status)
+        return Stop(facts.backend.version) if ours else Rest()
     if not facts.backend.live:
         return Rest()
     if not facts.looked:
@@ -295,8 +363,14 @@ def wanted_by(facts: Facts, status: Status) -> WakeReason | None:
         (WakeReason.PIN, pin is not None and pin > facts.now and facts.sleep_wish in ("", status.handled.sleep)),
         (WakeReason.SCHEDULE, window is not None and window.awake and window.began != status.handled.schedule),
         (WakeReason.DEPENDANT, facts.needed),
+        (WakeReason.SCALED, facts.backend.desired > 0 and _scaled(facts, status)),
     )
     return next((reason for reason, holds in reasons if holds), None)
+
+
+def _scaled(facts: Facts, status: Status) -> bool:
+    """What is asked of the workload changed since `Asleep` was written: what runs now is somebody else's wish."""
+    return facts.backend.generation is not None and facts.backend.generation != status.generation
 
 
 def _settle_wishes(facts: Facts, status: Status) -> Step:
@@ -313,8 +387,15 @@ def _wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
     """*Wake* 5: fence, then write `Awake`."""
     if not facts.fenced:
         return Fence()
-    handled = _handled_awake(facts, status)
-    return Write(change(replace(status, handled=handled), Change.WAKE, now=facts.now, woken_by=reason), Change.WAKE)
+    by = facts.backend.scaled_by if reason is WakeReason.SCALED else ""
+    undone = _undone(facts, status) if by else 0
+    status = replace(status, handled=_handled_awake(facts, status), undone=undone, undone_by=by)
+    return Write(change(status, Change.WAKE, now=facts.now, woken_by=reason), Change.WAKE)
+
+
+def _undone(facts: Facts, status: Status) -> int:
+    """Sleeps in a row that the same somebody undid."""
+    return status.undone + 1 if facts.backend.scaled_by == status.undone_by else 1
 
 
 def _give_up(facts: Facts, status: Status, failure: Failure) -> Step:

@@ -202,14 +202,24 @@ def _awake(facts: Facts) -> Step:
             return Grant(target)
         elif facts.steering is None and target.address:
             return Steer(target.address)
-    elif _target(backend, status) is None:
-        return Steer(None)
+    elif (better := _elsewhere(facts, backend)) is not None:
+        return better
     said = status.report_of(facts.gateway)
     if facts.idle and not facts.asked:
         return Rest("for a request") if said is ReportKind.IDLE else Say(ReportKind.IDLE, holding=False)
     if said is ReportKind.IDLE:
         return Say(ReportKind.BUSY, holding=facts.held)
     return Rest("for the app" if facts.asked else "for idleness")
+
+
+def _elsewhere(facts: Facts, backend: Observation) -> Step | None:
+    """Away from where requests go now: to the address that stays, once it answers itself; to the hold where nothing runs; None to stay."""
+    stable = backend.stable
+    if stable is None:
+        return Steer(None) if _target(backend, facts.status) is None else None
+    if facts.steering == stable.address:
+        return None
+    return Steer(stable.address) if facts.answered == stable.id else Probe(stable)
 
 
 def _drain(facts: Facts) -> Step:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-
 PROTOCOL = 1
 """Grows when gateways and controllers of two versions of WakeDock could misunderstand each other."""
 
@@ -115,7 +114,7 @@ class Report:
     """Beside `Busy`: requests wait here right now. It decides nothing but whether a slow start may be given up."""
     asker: Asker | None = None
     protocol: int = PROTOCOL
-    """The version of these rules that the gateway follows. Under another one than the controller's it serves and wakes, but does not sleep."""
+    """The version of these rules that the gateway follows. Under another than the controller's it serves and wakes, but does not sleep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,11 @@ class Conflict(Exception):
 class Board(Protocol):
     """One status per service. Every write is atomic; a reader sees the old one or the new one."""
 
+    @property
+    def dies_with_definition(self) -> bool:
+        """The status is part of the definition: when that is gone, so is the status."""
+        ...
+
     def view(self, key: Key) -> Status | None:
         """The status as last seen here. It may lag; no grant and no stop rests on it alone. No I/O.
 

@@ -1,10 +1,16 @@
 """Who counts as a gateway."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
 class Gateways(Protocol):
     """The gateways whose word a sleep needs. A silent one counts as busy; only one that is gone for good is not listed."""
+
+    @property
+    def come_and_go(self) -> bool:
+        """They are not always the same: who counts is listed where a decision rests on it."""
+        ...
 
     def last(self) -> frozenset[str]:
         """The names as last listed. No I/O."""
@@ -13,3 +19,19 @@ class Gateways(Protocol):
     async def names(self) -> frozenset[str]:
         """The names, listed afresh and consistently. Raises OSError when nobody can say."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedGateways:
+    """Always the same: those of one process."""
+
+    always: frozenset[str]
+    come_and_go: bool = False
+
+    def last(self) -> frozenset[str]:
+        """See Gateways."""
+        return self.always
+
+    async def names(self) -> frozenset[str]:
+        """See Gateways."""
+        return self.always

@@ -66,6 +66,11 @@ class Waking(Protocol):
 class Workloads(Waking, Protocol):
     """The controller's view: everything."""
 
+    @property
+    def stops_by_intent(self) -> bool:
+        """Stops carry no version of their own beyond this process, so that an intent is written before each."""
+        ...
+
     def refusal(self, service: WakeService) -> str | None:
         """Why this backend cannot run `service` as defined, as `field: reason`; None when it can. No I/O."""
         ...

@@ -8,6 +8,8 @@ from wakedock_operator.adapters.kubernetes.client import Api, Raw, resource_path
 class PodGateways:
     """`Gateways`: pods by label in one namespace. Feed it with a watch; `names` lists afresh."""
 
+    come_and_go = True
+
     def __init__(self, api: Api, *, namespace: str, selector: str) -> None:
         self.path = resource_path("v1", "pods", namespace=namespace)
         self.selector = selector

@@ -40,6 +40,8 @@ LOG_CHECK = 60.0
 class ProcessWorkloads:
     """One supervised process per service. Made with `open`; `close` leaves the apps running."""
 
+    stops_by_intent = True
+
     def __init__(self, *, runtime: Path, data: Path, log_size: int, logs_kept: int) -> None:
         self._logs = data / "logs"
         self._log_size = log_size

@@ -12,6 +12,8 @@ from wakedock_operator.resource import Key
 class FakeBoard:
     """The whole port, without durability. `Board` of one machine keeps its records behind the same checks."""
 
+    dies_with_definition = False
+
     def __init__(self) -> None:
         self._statuses: dict[Key, Status] = {}
         self._changes: Changes[Key] = Changes()

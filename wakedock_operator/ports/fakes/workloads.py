@@ -38,6 +38,8 @@ class FakeWorkloads:
     With `prompt=True` the backend acts at once: a start brings an instance that answers, a stop takes it away.
     """
 
+    stops_by_intent = True
+
     def __init__(self, *, prompt: bool = False) -> None:
         self.prompt = prompt
         self.calls: list[tuple[str, Key]] = []
