@@ -13,12 +13,12 @@ from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
 from wakedock_operator.core.status import DrainReason, Serving
 from wakedock_operator.ports.board import Board, Conflict
-from wakedock_operator.ports.catalog import Catalog, Snapshot
+from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
 from wakedock_operator.ports.gateways import Gateways
 from wakedock_operator.ports.journal import Journal
-from wakedock_operator.ports.workloads import VersionMoved, Workloads
+from wakedock_operator.ports.workloads import Unsupported, VersionMoved, Workloads
 from wakedock_operator.resource import Key, OnExit
 from wakedock_operator.workqueue import WorkQueue
 
@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 LOOK_AGAIN = 0.05
 """Seconds between two last looks, and after an edge that did not answer."""
 PROBE_INTERVAL = 0.1
+MAKE_AGAIN = 30.0
+"""Seconds after which a workload that could not be made is tried again."""
 
 
 class Controller:
@@ -150,9 +152,8 @@ class Controller:
         memory = self._memories.setdefault(key, Memory())
         if entry is not None and memory.ensured != (entry.uid, entry.generation):
             status = self._board.view(key)
-            if status is None or status.uid == entry.uid:
-                await self._workloads.ensure(entry.service, entry.uid)
-                memory.ensured = (entry.uid, entry.generation)
+            if (status is None or status.uid == entry.uid) and self._clock.monotonic() >= memory.ensure_again:
+                await self._ensure(entry, memory)
         while True:
             facts = await self._gatherer.facts(key, memory)
             step = controller.decide(facts)
@@ -167,6 +168,15 @@ class Controller:
                 return None
             if pause is not None:
                 return pause
+
+    async def _ensure(self, entry: Entry, memory: Memory) -> None:
+        """Make the workload; what cannot be made is told in the status, and tried again seldom: what is in the way may go."""
+        try:
+            await self._workloads.ensure(entry.service, entry.uid)
+        except Unsupported as reason:
+            memory.unmade, memory.ensure_again = str(reason), self._clock.monotonic() + MAKE_AGAIN
+        else:
+            memory.ensured, memory.unmade, memory.ensure_again = (entry.uid, entry.generation), None, 0.0
 
     async def _carry_out(self, key: Key, facts: controller.Facts, step: controller.Step, memory: Memory) -> float | None:
         """Carry one step out; returns until when to pause, None to go on at once."""
@@ -236,7 +246,7 @@ class Controller:
         failure = facts.backend.failure
         return Findings(
             has_hosts=entry is not None and bool(entry.service.spec.hosts),
-            problem=None if entry is None else entry.problem,
+            problem=None if entry is None else entry.problem or self._memories[key].unmade,
             lost=self._lost.get(key, ()),
             unrouted=None if self._edge is None else self._edge.rejected.get(key),
             suspended=facts.suspended,
@@ -269,6 +279,8 @@ class Controller:
             if edge is not None:
                 times.append(now + (edge - facts.now).total_seconds())
         status = facts.status
+        if memory.unmade is not None:
+            times.append(memory.ensure_again)
         if memory.waiting_since is not None:
             times.append(memory.waiting_since + facts.timeout + LOOK_AGAIN)
         if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:

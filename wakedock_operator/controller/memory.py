@@ -16,6 +16,9 @@ class Memory:
 
     ensured: tuple[str, int] | None = None
     """uid and generation that the backend was given."""
+    unmade: str | None = None
+    """Why the workload could not be made, and when to try again."""
+    ensure_again: float = 0.0
     epoch: int = -1
     epoch_since: float = 0.0
     fenced: int = -1

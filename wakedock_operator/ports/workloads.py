@@ -76,7 +76,10 @@ class Workloads(Waking, Protocol):
         ...
 
     async def ensure(self, service: WakeService, uid: str) -> None:
-        """Make the workload exist as defined, at its present scale. An unchanged definition changes nothing."""
+        """Make the workload exist as defined, at its present scale. An unchanged definition changes nothing.
+
+        Raises Unsupported, with a sentence for the status, when it cannot be made.
+        """
         ...
 
     async def remove(self, key: Key, uid: str) -> None:

@@ -187,6 +187,12 @@ class Api:
             raise Unavailable(f"{request}: the answer is not JSON; is {self._configuration.host} an API server?") from error
         return found if isinstance(found, dict) else {}
 
+    async def text(self, path: str, **query: str | int) -> str:
+        """Read what is not JSON: the output of a container."""
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=CONNECT_TIMEOUT)
+        async with self._at_once, self._answer(_Request("GET", path, timeout, query)) as response:
+            return (await response.read()).decode(errors="replace")
+
     async def watch(self, path: str, *, version: str, seconds: int, **query: str | int) -> AsyncGenerator[tuple[str, Raw], None]:
         """Follow a collection from `version` on: (type, object), bookmarks included.
 

@@ -1,0 +1,61 @@
+"""Another look at what is in motion, instead of a watch of every pod of the cluster."""
+
+import asyncio
+from collections.abc import Callable
+
+from wakedock_operator.resource import Key
+
+FIRST = 0.2
+USUAL = 1.0
+SLOWEST = 5.0
+"""Seconds between two looks: the first ones, those of the first two minutes, and those at something that has not stood for ten minutes."""
+
+
+class Motion:
+    """Announces a workload again for as long as each look finds it in motion: one timer of the loop per workload that moves."""
+
+    def __init__(self, announce: Callable[[Key], None]) -> None:
+        self._announce = announce
+        self._since: dict[Key, float] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+
+    def __repr__(self) -> str:
+        return f"Motion({', '.join(map(str, self._since))})"
+
+    def moves(self, key: Key) -> None:
+        """A look found it in motion: announce it after a while."""
+        loop = asyncio.get_running_loop()
+        elapsed = loop.time() - self._since.setdefault(key, loop.time())
+        self._later(key, pause(elapsed))
+
+    def stands(self, key: Key) -> None:
+        """A look found it standing."""
+        self._since.pop(key, None)
+        self._cancel(key)
+
+    def again(self, key: Key, after: float) -> None:
+        """Announce it once after so many seconds, whether it moves or not."""
+        self._later(key, after)
+
+    def close(self) -> None:
+        """No announcements any more."""
+        for key in tuple(self._timers):
+            self.stands(key)
+
+    def _later(self, key: Key, after: float) -> None:
+        self._cancel(key)
+        self._timers[key] = asyncio.get_running_loop().call_later(after, self._due, key)
+
+    def _due(self, key: Key) -> None:
+        del self._timers[key]
+        self._announce(key)
+
+    def _cancel(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+
+def pause(elapsed: float) -> float:
+    """Seconds until the next look at what has been in motion for `elapsed` seconds."""
+    return max(min(max(elapsed / 4, FIRST), USUAL), min(elapsed / 120, SLOWEST))

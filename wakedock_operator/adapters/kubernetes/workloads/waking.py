@@ -1,0 +1,226 @@
+"""The port `Waking` over the API server: what a gateway may do with workloads."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from wakedock_operator.adapters.kubernetes.children import replicas
+from wakedock_operator.adapters.kubernetes.client import Api
+from wakedock_operator.adapters.kubernetes.errors import Forbidden, Invalid, NotFound, Unavailable
+from wakedock_operator.adapters.kubernetes.workloads import asking, scaling
+from wakedock_operator.adapters.kubernetes.workloads.documents import Document, generation, metadata, owned_by, status, uid, version
+from wakedock_operator.adapters.kubernetes.workloads.failures import denial, failure_of
+from wakedock_operator.adapters.kubernetes.workloads.instances import STABLE, ending, instance
+from wakedock_operator.adapters.kubernetes.workloads.managed_fields import scaled_by
+from wakedock_operator.adapters.kubernetes.workloads.memory import Memory
+from wakedock_operator.adapters.kubernetes.workloads.motion import Motion
+from wakedock_operator.adapters.kubernetes.workloads.seen import Missing, Seen, look
+from wakedock_operator.adapters.kubernetes.workloads.settled import ready, rolling, settled
+from wakedock_operator.adapters.kubernetes.workloads.stable import stable_address
+from wakedock_operator.adapters.kubernetes.workloads.targets import Kinds, Target, UnknownKind, namespaced, target_of
+from wakedock_operator.core.observation import Instance, Observation
+from wakedock_operator.core.status import Failure, FailureReason
+from wakedock_operator.ports.catalog import Entry
+from wakedock_operator.ports.changes import Changes
+from wakedock_operator.ports.workloads import ProbeResult
+from wakedock_operator.resource import Key, Via
+
+Lookup = Callable[[Key], Entry | None]
+"""The definition of a service as it is served, with its uid; None for one that is not known. No I/O."""
+
+GONE = ProbeResult(ready=False, detail="the pod is gone")
+UNADDRESSED = ProbeResult(ready=False, detail="the pod has no address yet", waited=True)
+ADDRESS_LOOK = 0.1
+READY_LOOK = 0.25
+"""Seconds between two looks at a pod that has no address yet, and at one of which only Kubernetes can say that it is ready."""
+RETURN_LOOK = 0.5
+"""Seconds after which an API server that was away is asked again."""
+
+
+class KubernetesWaking:
+    """Workloads behind `/scale`. Raises ApiError (an OSError) where the API server does not answer or does not let it read."""
+
+    def __init__(self, api: Api, lookup: Lookup) -> None:
+        self._api = api
+        self._lookup = lookup
+        self._kinds = Kinds(api)
+        self._changes: Changes[Key] = Changes()
+        self._motion = Motion(self._changes.announce)
+        self._memories: dict[Key, Memory] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self._memories)} looked at, {self._motion}>"
+
+    def close(self) -> None:
+        """No announcements any more."""
+        self._motion.close()
+
+    def announce(self, *keys: Key) -> None:
+        """Something was heard about these workloads."""
+        self._changes.announce(*keys)
+
+    def watch(self) -> AsyncIterator[Key]:
+        return self._changes.follow()
+
+    async def observe(self, key: Key) -> Observation:
+        entry, memory = self._known(key)
+        target = target_of(entry.service)
+        try:
+            seen = await look(self._api, self._kinds, target)
+            if memory.stable is None and entry.service.spec.port is not None:
+                memory.stable = await stable_address(self._api, key, entry.uid)
+        except Missing as missing:
+            return self._nothing(key, memory, Failure(f"{key}/missing/{memory.attempts}", FailureReason.TARGET_MISSING, str(missing)))
+        except Unavailable:
+            self._motion.again(key, RETURN_LOOK)
+            raise
+        if entry.service.spec.app is not None and not owned_by(seen.workload, entry.uid):
+            message = f"{target} exists and is not this WakeService's; rename one of them"
+            return self._nothing(key, memory, Failure(f"{key}/foreign/{memory.attempts}", FailureReason.DENIED, message), foreign=True)
+        memory.saw(seen)
+        observation = self._observation(entry, memory, seen)
+        waits = observation.desired > 0 and not any(each.ready for each in observation.live)
+        if waits or observation.terminating or not observation.settled:
+            self._motion.moves(key)
+        else:
+            self._motion.stands(key)
+        return observation
+
+    def _observation(self, entry: Entry, memory: Memory, seen: Seen) -> Observation:
+        port = entry.service.spec.port
+        live = tuple(instance(pod, port=port, answered=memory.answered) for pod in memory.pods.values())
+        stable = None
+        if memory.stable is not None:
+            stable = Instance(id=STABLE, address=memory.stable, ready=any(ready(pod) for pod in memory.pods.values()))
+        if entry.service.spec.wake.via is Via.SERVICE and port is not None:
+            live = () if stable is None or not stable.ready else (stable,)
+        return Observation(
+            desired=seen.desired,
+            settled=settled(seen),
+            version=version(seen.workload),
+            instances=(*ending(seen, port), *live),
+            failure=memory.refused or failure_of(seen, answered=memory.answered),
+            generation=generation(seen.workload),
+            scaled_by=scaled_by(seen.workload),
+            stable=stable,
+            rolling=rolling(seen),
+        )
+
+    def _nothing(self, key: Key, memory: Memory, failure: Failure, *, foreign: bool = False) -> Observation:
+        memory.saw_nothing(foreign=foreign)
+        self._motion.stands(key)
+        return Observation(desired=0, settled=True, version="", failure=failure)
+
+    async def start(self, key: Key) -> None:
+        entry, memory = self._known(key)
+        target = target_of(entry.service)
+        try:
+            path = await self._path(key, memory, target)
+            if path is not None:
+                await scaling.start(self._api, path, await self._count(entry, target))
+        except NotFound:
+            memory.attempts += 1
+        except (Forbidden, Invalid) as refused:
+            memory.attempts += 1
+            message = f"{target} cannot be scaled: {refused}"
+            memory.refused = Failure(f"{key}/refused/{memory.attempts}", denial(str(refused)), message)
+        except Unavailable:
+            self._motion.again(key, RETURN_LOOK)
+            raise
+        self._changes.announce(key)
+
+    async def fence(self, key: Key) -> None:
+        entry, memory = self._known(key)
+        try:
+            path = await self._path(key, memory, target_of(entry.service))
+            if path is not None:
+                await scaling.fence(self._api, path)
+        except NotFound:
+            return
+        except Unavailable:
+            self._motion.again(key, RETURN_LOOK)
+            raise
+
+    async def probe(self, key: Key, instance: str) -> ProbeResult:
+        entry, memory = self._known(key)
+        service, port = entry.service, entry.service.spec.port
+        if instance == STABLE:
+            pod, address = memory.best, memory.stable
+            if pod is None or address is None or port is None:
+                return ProbeResult(ready=False, detail="there is no Service, or no pod behind it")
+            result = await asking.ask_stable(service, pod, port, address)
+            if not result.ready:
+                # It may have been made anew, with another address.
+                memory.stable = None
+            return result
+        pod = memory.pods.get(instance)
+        if pod is None:
+            return GONE
+        if asking.kubernetes_decides(service, pod, port):
+            result = await self._until_ready(pod)
+        elif not status(pod).get("podIP"):
+            return await self._until_addressed(key, pod)
+        else:
+            result = await asking.ask_pod(service, pod, port)
+        if result.ready:
+            if instance not in memory.pods:
+                return GONE
+            memory.answered.add(instance)
+        return result
+
+    async def _until_addressed(self, key: Key, pod: Document) -> ProbeResult:
+        """Look whether the pod has an address now: then the next observation shows it, and only that may be granted."""
+        fresh = await self._fresh(pod)
+        if fresh is None:
+            return GONE
+        if status(fresh).get("podIP"):
+            self._changes.announce(key)
+        await asyncio.sleep(ADDRESS_LOOK)
+        return UNADDRESSED
+
+    async def _until_ready(self, pod: Document) -> ProbeResult:
+        fresh = await self._fresh(pod)
+        if fresh is None:
+            return GONE
+        if ready(fresh):
+            return asking.READY
+        await asyncio.sleep(READY_LOOK)
+        return asking.NOT_READY
+
+    async def _fresh(self, pod: Document) -> Document | None:
+        """The same pod as it is now; None when it is gone or on its way out."""
+        try:
+            fresh = await self._api.get(f"{namespaced('v1', metadata(pod)['namespace'], 'pods')}/{metadata(pod)['name']}")
+        except NotFound:
+            return None
+        return fresh if uid(fresh) == uid(pod) and not metadata(fresh).get("deletionTimestamp") else None
+
+    async def _count(self, entry: Entry, target: Target) -> int:
+        """How many instances a start brings: what a target last had, else what the definition says."""
+        remembered = None if entry.service.spec.app is not None else await replicas.remembered(self._api, target)
+        return entry.service.spec.replicas if remembered is None else remembered
+
+    async def _path(self, key: Key, memory: Memory, target: Target) -> str | None:
+        """Where the workload is; None for somebody else's. Raises NotFound."""
+        if not memory.version and not memory.foreign:
+            await self.observe(key)
+        if memory.foreign:
+            memory.attempts += 1
+            return None
+        try:
+            return await self._kinds.path(target)
+        except UnknownKind as unknown:
+            raise NotFound(str(unknown)) from None
+
+    def _known(self, key: Key) -> tuple[Entry, Memory]:
+        entry = self._lookup(key)
+        if entry is None:
+            self._forget(key)
+            raise KeyError(key)
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != entry.uid:
+            memory = self._memories[key] = Memory(entry.uid)
+        return entry, memory
+
+    def _forget(self, key: Key) -> None:
+        self._memories.pop(key, None)
+        self._motion.stands(key)

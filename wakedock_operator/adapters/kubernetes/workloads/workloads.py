@@ -1,0 +1,151 @@
+"""The port `Workloads` over the API server: what the controller may do, which is everything."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from wakedock_operator.adapters.kubernetes.children import deployment, replicas
+from wakedock_operator.adapters.kubernetes.children import service as services
+from wakedock_operator.adapters.kubernetes.children.applying import apply
+from wakedock_operator.adapters.kubernetes.children.names import stable_service
+from wakedock_operator.adapters.kubernetes.client import Api, Raw
+from wakedock_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from wakedock_operator.adapters.kubernetes.workloads import logs, scaling, selectors
+from wakedock_operator.adapters.kubernetes.workloads.documents import metadata, spec, status
+from wakedock_operator.adapters.kubernetes.workloads.instances import address
+from wakedock_operator.adapters.kubernetes.workloads.seen import Missing, look
+from wakedock_operator.adapters.kubernetes.workloads.targets import APPS, DEPLOYMENT, STATEFUL_SET, Target, namespaced, target_of
+from wakedock_operator.adapters.kubernetes.workloads.waking import KubernetesWaking, Lookup
+from wakedock_operator.adapters.probing.readiness import ask_veto
+from wakedock_operator.adapters.probing.readiness import target_of as asked_at
+from wakedock_operator.core.observation import Observation
+from wakedock_operator.core.status import FailureReason
+from wakedock_operator.ports.workloads import Unsupported, VersionMoved, VetoResult
+from wakedock_operator.resource import Key, WakeService
+from wakedock_operator.resource.backends import Backend, refusal
+
+
+class KubernetesWorkloads(KubernetesWaking):
+    """`Workloads` behind `/scale`. Stops carry the workload's version."""
+
+    stops_by_intent = False
+
+    def __init__(self, api: Api, lookup: Lookup) -> None:
+        super().__init__(api, lookup)
+        self._ensured: dict[Key, tuple[str, WakeService]] = {}
+        self._by_target: dict[tuple[str, str, str], set[Key]] = {}
+
+    def refusal(self, service: WakeService) -> str | None:
+        return refusal(service, Backend.KUBERNETES)
+
+    def keys(self) -> frozenset[Key]:
+        """Nothing runs here that has no WakeService: what one leaves behind is put back when it goes."""
+        return frozenset(self._ensured)
+
+    def moved(self, raw: Raw) -> None:
+        """A workload was shown to have changed."""
+        where = (metadata(raw).get("namespace", ""), str(raw.get("kind", "")), metadata(raw).get("name", ""))
+        self.announce(*self._by_target.get(where, ()))
+
+    async def ensure(self, service: WakeService, uid: str) -> None:
+        """Raises Unsupported where something of somebody else's stands in the way, or the API server refuses; ApiError where it is away."""
+        self._remember(service.key, uid, service, target_of(service))
+        try:
+            await self._apply(service, uid)
+        except (Forbidden, Invalid) as refused:
+            raise Unsupported(f"the API server does not accept what the definition asks for: {refused}") from refused
+
+    async def _apply(self, service: WakeService, uid: str) -> None:
+        key, target = service.key, target_of(service)
+        if service.spec.app is not None:
+            path = f"{namespaced(APPS, key.namespace, 'deployments')}/{key.name}"
+            first = deployment.first(key, uid, service.spec.app.image or "")
+            await apply(self._api, path, deployment.applied(service, uid), uid=uid, first=first)
+            labels: dict[str, str] | None = deployment.selector(key)
+        else:
+            labels = await self._labels_of(target)
+            await self._count_of(target, uid)
+        if service.spec.port is not None and labels is not None:
+            path = f"{namespaced('v1', key.namespace, 'services')}/{stable_service(key)}"
+            await apply(self._api, path, services.stable(key, uid, port=service.spec.port, selector=labels), uid=uid)
+
+    async def remove(self, key: Key, uid: str) -> None:
+        """A target gets its replicas back; what was made for the service goes with it, by its owner reference."""
+        known = self._ensured.pop(key, None)
+        self._forget(key)
+        if known is None:
+            return
+        target = target_of(known[1])
+        self._by_target.get((target.namespace, target.kind, target.name), set()).discard(key)
+        if known[1].spec.target_ref is not None:
+            await replicas.put_back(self._api, self._kinds, target)
+
+    async def observe(self, key: Key) -> Observation:
+        observation = await super().observe(key)
+        entry = self._lookup(key)
+        if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
+            await replicas.remember(self._api, target_of(entry.service), observation.desired, entry.uid)
+        failure = observation.failure
+        if failure is not None and failure.reason is FailureReason.CRASH_LOOP:
+            last = await logs.last_line(self._api, self._memories[key].best)
+            if last:
+                return replace(observation, failure=replace(failure, message=f"{failure.message}; its last line: {last}"))
+        return observation
+
+    async def stop(self, key: Key, version: str) -> None:
+        entry, memory = self._known(key)
+        try:
+            path = await self._path(key, memory, target_of(entry.service))
+            if path is not None:
+                await scaling.scale(self._api, path, to=0, when=version)
+        except Conflict:
+            raise VersionMoved(f"the workload of {key} changed since it was looked at") from None
+        except NotFound:
+            return
+        finally:
+            self._changes.announce(key)
+
+    async def ask_veto(self, key: Key) -> VetoResult:
+        entry, memory = self._known(key)
+        question, pod = entry.service.spec.sleep.veto, memory.best
+        if question is None or question.http is None or pod is None or not status(pod).get("podIP"):
+            return VetoResult(vetoed=question is not None, detail="there is no pod to ask")
+        return await ask_veto(question.http, asked_at(entry.service, address(pod, entry.service.spec.port)))
+
+    async def logs(self, key: Key, *, lines: int) -> tuple[str, ...]:
+        _, memory = self._known(key)
+        if memory.best is None:
+            await self.observe(key)
+        return await logs.tail(self._api, memory.best, lines=lines)
+
+    async def follow(self, key: Key, *, lines: int) -> AsyncIterator[str]:
+        for line in await self.logs(key, lines=lines):
+            yield line
+
+    def _remember(self, key: Key, uid: str, service: WakeService, target: Target) -> None:
+        before = self._ensured.get(key)
+        if before is not None:
+            old = target_of(before[1])
+            self._by_target.get((old.namespace, old.kind, old.name), set()).discard(key)
+        self._ensured[key] = uid, service
+        self._by_target.setdefault((target.namespace, target.kind, target.name), set()).add(key)
+
+    async def _labels_of(self, target: Target) -> dict[str, str] | None:
+        """The labels of the target's own pods, for the Service that stays; None while there is no target, or where labels cannot say it."""
+        try:
+            seen = await look(self._api, self._kinds, target)
+        except Missing:
+            return None
+        if (target.kind, target.group) in {(DEPLOYMENT, "apps"), (STATEFUL_SET, "apps")}:
+            template = metadata(spec(seen.workload).get("template") or {})
+            return selectors.service_selector(spec(seen.workload)["selector"], template.get("labels") or {})
+        scale = await self._api.get(f"{await self._kinds.path(target)}/scale")
+        return selectors.parse_labels(str(status(scale).get("selector", "")))
+
+    async def _count_of(self, target: Target, uid: str) -> None:
+        """What a target has at first sight is what it wakes to."""
+        try:
+            seen = await look(self._api, self._kinds, target)
+        except (Missing, ApiError):
+            return
+        if seen.desired > 0:
+            await replicas.remember(self._api, target, seen.desired, uid)
