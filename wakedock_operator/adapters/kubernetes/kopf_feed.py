@@ -5,6 +5,7 @@ annotate the objects that they see, or put finalizers on them.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 PLURAL = "wakeservices"
 RETRIES = (0.2, 0.4, 0.6, 0.8)
 """Seconds between tries while the API server is away, the last one again and again: its return is noticed within a second."""
+
+IDENTITY: Any = "wakedock"
+"""Who kopf is among its peers; it has none here."""
 
 Raw = dict[str, Any]
 
@@ -68,6 +72,8 @@ class KopfFeed:
             await asyncio.to_thread(self._thread.join)
 
     def _run(self, main: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
+        # It says that it handles no signals, which in a thread it need not.
+        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
         registry = kopf.OperatorRegistry()
         self._watch(registry, main)
         settings = kopf.OperatorSettings()
@@ -80,6 +86,8 @@ class KopfFeed:
             kopf.run(
                 registry=registry,
                 settings=settings,
+                # Not asked of the machine: a container's user may have no name.
+                identity=IDENTITY,
                 standalone=True,
                 clusterwide=not self._namespaces,
                 namespaces=self._namespaces,
@@ -125,7 +133,7 @@ def _connection(kubeconfig: Path | None, context: str | None) -> kopf.Connection
             load_file(client_configuration=found)
     else:
         load_file(str(kubeconfig) if kubeconfig is not None else None, context, client_configuration=found)
-    scheme, _, token = (found.get_api_key_with_prefix("authorization") or "").partition(" ")
+    scheme, _, token = (found.get_api_key_with_prefix("BearerToken", alias="authorization") or "").partition(" ")
     return kopf.ConnectionInfo(
         server=found.host,
         ca_path=found.ssl_ca_cert,

@@ -6,16 +6,32 @@ from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import ClientError
+from kubernetes.aio.client import V1Lease, V1ObjectMeta
+from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection import electionconfig
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from wakedock_operator.adapters.kubernetes.client import Api
 
-DURATION, RENEW_WITHIN, RETRY = 15.0, 10.0, 2.0
+DURATION, RENEW_WITHIN, RETRY = 15, 10, 2
 """Seconds, the defaults of client-go: how long a lease holds, within which time it is renewed, and between two tries."""
 
 log = structlog.get_logger(__name__)
+
+
+class _Lock(LeaseLock):
+    """The library's, but for a mistake of its version 37: it asks for a pretty answer in a way that it refuses itself."""
+
+    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+        try:
+            await self.api_instance.create_namespaced_lease(namespace, lease)
+        except ApiException as error:
+            log.warning("the lease cannot be made", lease=f"{namespace}/{name}", error=str(error.reason))
+            return False
+        return True
 
 
 @asynccontextmanager
@@ -29,7 +45,7 @@ async def holding(api: Api, *, namespace: str, name: str, identity: str) -> Asyn
     async def stopped() -> None:
         lost.set()
 
-    lock = LeaseLock(name, namespace, identity, api.client)
+    lock = _Lock(name, namespace, identity, api.client)
 
     async def elect() -> None:
         # What the library does not expect ends it: an API server that is away. A lease that was held counts as lost then.
@@ -43,7 +59,11 @@ async def holding(api: Api, *, namespace: str, name: str, identity: str) -> Asyn
 
     running = asyncio.create_task(elect(), name="lease")
     try:
-        await led.wait()
+        leading = asyncio.create_task(led.wait(), name="leading")
+        await asyncio.wait({leading, running}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            leading.cancel()
+            running.result()
         log.info("holding the lease", lease=f"{namespace}/{name}", identity=identity)
         yield lost
     finally:
