@@ -66,3 +66,11 @@ class OperatorSettings(Cluster):
     )
     name: str = Field(default="operator", description="How this operator signs: the name of its pod.")
     lease: str = Field(default="wakedock-operator", description="The Lease that one operator at a time holds.")
+
+
+class RestoreSettings(Cluster):
+    """Every option of `wakedock restore`."""
+
+    stop_operator: str | None = Field(
+        default=None, description="A Deployment in the namespace of WakeDock that is scaled to zero first: its operator."
+    )

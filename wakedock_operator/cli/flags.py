@@ -34,6 +34,10 @@ _METAVARS = {
     "gateway_service": "NAME",
     "lease": "NAME",
     "allowed_hosts": "PATH",
+    "certificates": "DIR",
+    "proxy_protocol": "NETWORK",
+    "scale_targets": "PLURAL.GROUP",
+    "stop_operator": "NAME",
 }
 
 

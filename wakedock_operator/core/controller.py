@@ -363,7 +363,7 @@ def wanted_by(facts: Facts, status: Status) -> WakeReason | None:
         (WakeReason.PIN, pin is not None and pin > facts.now and facts.sleep_wish in ("", status.handled.sleep)),
         (WakeReason.SCHEDULE, window is not None and window.awake and window.began != status.handled.schedule),
         (WakeReason.DEPENDANT, facts.needed),
-        (WakeReason.SCALED, facts.backend.desired > 0 and _scaled(facts, status)),
+        (WakeReason.SCALED, facts.backend.desired > 0 and not _busy(status) and _scaled(facts, status)),
     )
     return next((reason for reason, holds in reasons if holds), None)
 

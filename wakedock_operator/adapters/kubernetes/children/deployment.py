@@ -4,7 +4,7 @@ from typing import Any
 
 from wakedock_operator.adapters.kubernetes.children.names import SERVICE_LABEL, labels, owner
 from wakedock_operator.adapters.kubernetes.children.overlay import overlaid
-from wakedock_operator.resource import App, Key, WakeService
+from wakedock_operator.resource import Key, WakeService
 
 CONTAINER = "app"
 """What the app's own container is called."""
@@ -35,8 +35,9 @@ def applied(service: WakeService, uid: str) -> Json:
     """What the operator applies: all but the replicas."""
     key, app = service.key, service.spec.app
     assert app is not None  # noqa: S101 - the caller has an app
-    made: Json = {"metadata": {"labels": labels(key) | selector(key)}, "spec": _pod(service, app)}
-    template = overlaid(made, app.pod_template or {})
+    said = app.model_dump(mode="json", by_alias=True)
+    made: Json = {"metadata": {"labels": labels(key) | selector(key)}, "spec": _pod(service, said)}
+    template = overlaid(made, said["podTemplate"] or {})
     template["metadata"]["labels"] |= selector(key)
     return {
         "apiVersion": "apps/v1",
@@ -46,47 +47,43 @@ def applied(service: WakeService, uid: str) -> Json:
     }
 
 
-def _pod(service: WakeService, app: App) -> Json:
+def _pod(service: WakeService, said: Json) -> Json:
     grace = service.spec.sleep.grace_period
     return _without_nothing(
         {
-            "containers": [_container(service, app)],
-            "volumes": list(app.volumes),
-            "securityContext": app.pod_security_context,
-            "serviceAccountName": app.service_account_name,
-            "imagePullSecrets": [each.model_dump(mode="json", by_alias=True) for each in app.image_pull_secrets],
+            "containers": [_container(service, said)],
+            "volumes": said["volumes"],
+            "securityContext": said["podSecurityContext"],
+            "serviceAccountName": said["serviceAccountName"],
+            "imagePullSecrets": said["imagePullSecrets"],
             "terminationGracePeriodSeconds": None if grace is None else max(1, round(grace.total_seconds())),
         }
     )
 
 
-def _container(service: WakeService, app: App) -> Json:
+def _container(service: WakeService, said: Json) -> Json:
     port = service.spec.port
     # First, so that the others may refer to it as $(PORT), which Kubernetes itself expands.
     given = [] if port is None else [{"name": "PORT", "value": str(port)}]
+    others = [_without_nothing(each) for each in said["env"] if each["name"] != "PORT" or port is None]
     return _without_nothing(
         {
             "name": CONTAINER,
-            "image": app.image,
-            "command": list(app.command),
-            "args": list(app.args),
-            "env": [*given, *(_plain(each) for each in app.env if each.name != "PORT" or port is None)],
-            "envFrom": [_plain(each) for each in app.env_from],
-            "workingDir": app.working_dir,
+            "image": said["image"],
+            "command": said["command"],
+            "args": said["args"],
+            "env": [*given, *others],
+            "envFrom": [_without_nothing(each) for each in said["envFrom"]],
+            "workingDir": said["workingDir"],
             "ports": [] if port is None else [{"name": "app", "containerPort": port}],
-            "volumeMounts": list(app.volume_mounts),
-            "resources": app.resources,
-            "readinessProbe": app.readiness_probe,
-            "livenessProbe": app.liveness_probe,
-            "startupProbe": app.startup_probe,
-            "securityContext": app.security_context,
+            "volumeMounts": said["volumeMounts"],
+            "resources": said["resources"],
+            "readinessProbe": said["readinessProbe"],
+            "livenessProbe": said["livenessProbe"],
+            "startupProbe": said["startupProbe"],
+            "securityContext": said["securityContext"],
         }
     )
-
-
-def _plain(section: Any) -> Json:
-    found: Json = section.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-    return found
 
 
 def _without_nothing(fields: Json) -> Json:
