@@ -3,7 +3,8 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,16 @@ class Kubectl:
             message = f"kubectl {' '.join(arguments)}: {ended.stderr.strip() or ended.stdout.strip()}"
             raise ClusterError(message)
         return ended.stdout
+
+    @contextmanager
+    def following(self, *arguments: str) -> Iterator[Iterator[str]]:
+        """Run it and give its lines as they come; it is ended afterwards."""
+        command = [program(), f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                yield iter(process.stdout or ())
+            finally:
+                process.terminate()
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Apply objects, on the server's side."""

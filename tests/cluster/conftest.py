@@ -11,6 +11,7 @@ from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import NODE, Layout, default_home
 from tests.audit import ScaleWrite, scale_writes
 from tests.cluster.daemons import Daemons
+from tests.cluster.installation import NAMESPACE, Installation
 from tests.cluster.workloads import Ledger
 
 
@@ -39,6 +40,15 @@ def namespace(cluster: Path) -> Iterator[str]:
 def kubectl(cluster: Path, namespace: str) -> Kubectl:
     """kubectl as administrator in the test's namespace."""
     return Kubectl(cluster, namespace)
+
+
+@pytest.fixture(scope="session")
+def wakedock(cluster: Path) -> Iterator[Installation]:
+    """WakeDock, installed once for all tests that ask for it, and taken away at the end."""
+    installation = Installation(cluster, Kubectl(cluster, NAMESPACE))
+    installation.install()
+    yield installation
+    installation.uninstall()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ COMMANDS = (
     "run",
     "gateway",
     "operator",
+    "restore",
     "demo",
     "check",
     "ls",

@@ -1,0 +1,117 @@
+"""WakeDock on the cluster of the tests, installed as a person would: the chart, with the images of this tree."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.layout import ClusterError
+from tests.cluster.workloads import PORT, container
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = "wakedock"
+RELEASE = "wakedock"
+IMAGES = (
+    "image.repository=wakedock",
+    "image.tag=e2e",
+    "gateway.caddy.image.repository=caddy",
+    "gateway.caddy.image.tag=e2e",
+)
+
+Object = dict[str, Any]
+
+
+def helm(kubeconfig: Path, *arguments: str) -> str:
+    """Run Helm. Raises ClusterError with what it said."""
+    program = subprocess.run([ROOT / "hack/helm"], capture_output=True, text=True, check=True).stdout.strip()
+    command = [program, f"--kubeconfig={kubeconfig}", f"--namespace={NAMESPACE}", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        message = f"helm {' '.join(arguments)}: {ended.stderr.strip() or ended.stdout.strip()}"
+        raise ClusterError(message)
+    return ended.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A release of the chart."""
+
+    kubeconfig: Path
+    kubectl: Kubectl
+    """In the namespace of the release."""
+
+    def install(self, *values: str) -> None:
+        """Install or upgrade; returns when everything is ready."""
+        settings = [f"--set={value}" for value in (*IMAGES, *values)]
+        helm(self.kubeconfig, "upgrade", "--install", RELEASE, str(ROOT / "charts/wakedock"), "--create-namespace", *settings)
+        for name in ("operator", "gateway"):
+            self.kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "--timeout=120s")
+
+    def uninstall(self) -> None:
+        """Take the release away, hooks included."""
+        helm(self.kubeconfig, "uninstall", RELEASE, "--wait", "--timeout=120s")
+
+    @property
+    def address(self) -> str:
+        """The ClusterIP of the gateways."""
+        found: str = self.kubectl.get("service", f"{RELEASE}-gateway")["spec"]["clusterIP"]
+        return found
+
+    def gateways(self) -> list[str]:
+        """The names of the gateways' pods that are not on their way out."""
+        pods = self.kubectl.get("pods", "--selector=app.kubernetes.io/component=gateway")["items"]
+        return sorted(pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp"))
+
+
+def app(name: str, *, env: dict[str, str] | None = None, **spec: Any) -> Object:
+    """A WakeService with the test app, which Pod Security *restricted* admits."""
+    made = container("app", env=env)
+    kept = {field: made[field] for field in ("image", "env", "readinessProbe", "resources", "securityContext")}
+    return wakeservice(name, app=kept, **spec)
+
+
+def wakeservice(name: str, **spec: Any) -> Object:
+    """A WakeService of that name, at the host NAME.test."""
+    return {
+        "apiVersion": "wakedock.dev/v1alpha1",
+        "kind": "WakeService",
+        "metadata": {"name": name},
+        "spec": {"hosts": [f"{name}.test"], "port": PORT, "idleTimeout": "3s", **spec},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One WakeService, as the tests look at it."""
+
+    kubectl: Kubectl
+    name: str
+
+    def status(self) -> Object:
+        """Its status; empty while there is none."""
+        found: Object = self.kubectl.get("wakeservice", self.name).get("status") or {}
+        return found
+
+    def until(self, serving: str, *, after: int = -1, timeout: int = 60) -> Object:
+        """Wait until it serves so in an epoch after `after`; returns the status. The watch of the API server is what is waited on."""
+        return self.watch(lambda status: status.get("serving") == serving and status.get("epoch", -1) > after, timeout=timeout)
+
+    def watch(self, holds: Callable[[Object], bool], *, timeout: int = 60) -> Object:
+        """Wait until `holds` of the status; returns it. Raises TimeoutError with the last one."""
+        last: Object = {}
+        for last in self._statuses(timeout):
+            if holds(last):
+                return last
+        raise TimeoutError(f"{self.name} did not get there in {timeout} s; last seen: {json.dumps(last)}")
+
+    def _statuses(self, timeout: int) -> Iterator[Object]:
+        path = f"/apis/wakedock.dev/v1alpha1/namespaces/{self.kubectl.namespace}/wakeservices"
+        query = f"?watch=true&fieldSelector=metadata.name%3D{self.name}&timeoutSeconds={timeout}"
+        with self.kubectl.following("get", "--raw", path + query) as lines:
+            for line in lines:
+                event = json.loads(line)
+                if event["type"] in {"ADDED", "MODIFIED"}:
+                    yield event["object"].get("status") or {}
