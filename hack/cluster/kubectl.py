@@ -58,6 +58,10 @@ class Kubectl:
         """An object, or a list of them, as the API server shows it."""
         return json.loads(self("get", *what, "--output=json"))
 
+    def post(self, path: str, body: Mapping[str, Any]) -> None:
+        """Send an object to a path of the API server, such as a subresource."""
+        self("create", "--raw", path, "--filename=-", stdin=json.dumps(body))
+
     def raw(self, path: str) -> str:
         """What the API server answers to a GET of `path`."""
         return self("get", "--raw", path)

@@ -33,7 +33,7 @@ def namespace(cluster: Path) -> Iterator[str]:
     admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     admin("wait", "--for=create", "--namespace", name, "serviceaccount/default", "--timeout=30s")
     yield name
-    admin("delete", "namespace", name, "--wait=false")
+    admin("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Insta
     kubectl.apply(wakeservice("shop", targetRef={"kind": kind, "name": "shop"}))
     shop = Seen(kubectl, "shop")
     asleep = shop.until("Asleep")
-    assert replicas(kubectl, f"{kind.lower()}/shop") == 0
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=0", f"{kind.lower()}/shop", "--timeout=30s")
     assert ask(wakedock.address, "shop.test")[0] == 200
     assert replicas(kubectl, f"{kind.lower()}/shop") == 3
     awake = shop.until("Awake", after=asleep["epoch"])
@@ -85,11 +86,27 @@ def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubec
     asleep = shop.until("Asleep")
     kubectl("scale", "deployment/shop", "--replicas=2")
     awake = shop.until("Awake", after=asleep["epoch"])
-    assert (awake["wokenBy"], awake["undoneBy"]) == ("Scaled", "kubectl")
+    assert (awake["wokenBy"], awake["replicas"]) == ("Scaled", 2)
     kubectl("scale", "deployment/shop", "--replicas=0")
     asleep = shop.until("Asleep", after=awake["epoch"])
     assert asleep["drain"]["reason"] in {"ScaledToZero", "Idle"}
     assert ask(wakedock.address, "shop.test")[0] == 200
+
+
+def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl.apply(wakeservice("shop", idleTimeout="1s", targetRef={"name": "shop"}))
+    shop, epoch = Seen(kubectl, "shop"), -1
+    for _ in range(3):
+        epoch = shop.until("Asleep", after=epoch)["epoch"]
+        kubectl.apply(workload("shop", replicas=1))
+        epoch = shop.until("Awake", after=epoch)["epoch"]
+    blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "ScaledBy")
+    assert (blocked["serving"], blocked["undone"], blocked["undoneBy"]) == ("Awake", 3, "kubectl")
+
+
+def reason(status: dict[str, Any], condition: str) -> str:
+    return next((str(each["reason"]) for each in status.get("conditions", ()) if each["type"] == condition), "")
 
 
 def test_a_person_asks_with_annotations(wakedock: Installation, kubectl: Kubectl):

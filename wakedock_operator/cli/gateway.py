@@ -78,7 +78,7 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
         shelf = Shelf(accepts(settings))
         clock, metrics, journal = SystemClock(), Metrics(), RecentWakes()
         catalog, board = KubernetesCatalog(api, shelf), KubernetesBoard(api, shelf)
-        workloads = KubernetesWaking(api, shelf.entry)
+        workloads = KubernetesWaking(api, shelf.entry, shelf.replicas)
         closing.callback(workloads.close)
         edge = CaddyEdge(_caddy(settings), Neighbour)
         activator = Activator(

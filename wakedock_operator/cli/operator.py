@@ -80,7 +80,7 @@ async def _run(settings: OperatorSettings) -> int:
 async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Parts:
     api = await connected(settings, closing)
     shelf, metrics = Shelf(accepts(settings)), Metrics()
-    workloads = KubernetesWorkloads(api, shelf.entry)
+    workloads = KubernetesWorkloads(api, shelf.entry, shelf.replicas)
     closing.callback(workloads.close)
     feed = KopfFeed(
         put=shelf.put,

@@ -161,7 +161,7 @@ def _first(facts: Facts) -> Step:
             return Forget()
         return Write(initial(uid=facts.uid, desired=0, now=facts.now, drain=Drain(DrainReason.REMOVED, forced=True)))
     first = initial(uid=facts.uid, desired=facts.backend.desired, now=facts.now)
-    return Write(replace(first, generation=facts.backend.generation))
+    return Write(_remembering(facts, replace(first, generation=facts.backend.generation)))
 
 
 # Awake
@@ -284,7 +284,7 @@ def _draining(facts: Facts, status: Status) -> Step:
     if facts.backend.failure is not None:
         # What failed before this sleep is no failure of the next start.
         status = replace(status, failed=facts.backend.failure.id)
-    status = replace(status, generation=facts.backend.generation)
+    status = _remembering(facts, replace(status, generation=facts.backend.generation))
     if not facts.stops_by_intent or not facts.backend.live:
         return Write(change(status, Change.COMMIT, now=facts.now), Change.COMMIT)
     if not facts.looked:
@@ -389,8 +389,14 @@ def _wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
         return Fence()
     by = facts.backend.scaled_by if reason is WakeReason.SCALED else ""
     undone = _undone(facts, status) if by else 0
-    status = replace(status, handled=_handled_awake(facts, status), undone=undone, undone_by=by)
+    status = _remembering(facts, replace(status, handled=_handled_awake(facts, status), undone=undone, undone_by=by))
     return Write(change(status, Change.WAKE, now=facts.now, woken_by=reason), Change.WAKE)
+
+
+def _remembering(facts: Facts, status: Status) -> Status:
+    """With the count that others gave the workload, as long as there is one."""
+    backend = facts.backend
+    return status if backend.generation is None or backend.desired == 0 else replace(status, replicas=backend.desired)
 
 
 def _undone(facts: Facts, status: Status) -> int:

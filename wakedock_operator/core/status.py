@@ -177,6 +177,8 @@ class Status:
     stop: StopIntent | None = None
     generation: int | None = None
     """The workload's generation when `Asleep` was written: a stop is sent only while it is unchanged."""
+    replicas: int | None = None
+    """How many instances it last had, where others decide that; a wake brings as many."""
     undone: int = 0
     """Sleeps in a row that `undone_by` undid by scaling up."""
     undone_by: str = ""

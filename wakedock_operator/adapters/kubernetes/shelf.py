@@ -125,6 +125,11 @@ class Shelf:
         seen = self._seen.get(key)
         return None if seen is None else seen.status
 
+    def replicas(self, key: Key) -> int | None:
+        """How many instances its workload last had, as its status says."""
+        status = self.status(key)
+        return None if status is None else status.replicas
+
     def keys(self) -> frozenset[Key]:
         """Every object with a status."""
         return frozenset(key for key, seen in self._seen.items() if seen.status is not None)

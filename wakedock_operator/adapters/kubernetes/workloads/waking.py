@@ -37,11 +37,15 @@ RETURN_LOOK = 0.5
 
 
 class KubernetesWaking:
-    """Workloads behind `/scale`. Raises ApiError (an OSError) where the API server does not answer or does not let it read."""
+    """Workloads behind `/scale`. Raises ApiError (an OSError) where the API server does not answer or does not let it read.
 
-    def __init__(self, api: Api, lookup: Lookup) -> None:
+    `count` says how many instances a target last had, as its status remembers.
+    """
+
+    def __init__(self, api: Api, lookup: Lookup, count: Callable[[Key], int | None] = lambda _: None) -> None:
         self._api = api
         self._lookup = lookup
+        self._last_count = count
         self._kinds = Kinds(api)
         self._changes: Changes[Key] = Changes()
         self._motion = Motion(self._changes.announce)
@@ -196,8 +200,10 @@ class KubernetesWaking:
 
     async def _count(self, entry: Entry, target: Target) -> int:
         """How many instances a start brings: what a target last had, else what the definition says."""
-        remembered = None if entry.service.spec.app is not None else await replicas.remembered(self._api, target)
-        return entry.service.spec.replicas if remembered is None else remembered
+        spec = entry.service.spec
+        if spec.app is not None:
+            return spec.replicas
+        return self._last_count(entry.key) or await replicas.remembered(self._api, target) or spec.replicas
 
     async def _path(self, key: Key, memory: Memory, target: Target) -> str | None:
         """Where the workload is; None for somebody else's. Raises NotFound."""

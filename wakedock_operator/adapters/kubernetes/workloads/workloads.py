@@ -1,6 +1,6 @@
 """The port `Workloads` over the API server: what the controller may do, which is everything."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 from wakedock_operator.adapters.kubernetes.children import deployment, replicas
@@ -29,8 +29,8 @@ class KubernetesWorkloads(KubernetesWaking):
 
     stops_by_intent = False
 
-    def __init__(self, api: Api, lookup: Lookup) -> None:
-        super().__init__(api, lookup)
+    def __init__(self, api: Api, lookup: Lookup, count: Callable[[Key], int | None] = lambda _: None) -> None:
+        super().__init__(api, lookup, count)
         self._ensured: dict[Key, tuple[str, WakeService]] = {}
         self._by_target: dict[tuple[str, str, str], set[Key]] = {}
 

@@ -1,0 +1,27 @@
+"""Processes of pods, as the machine of the cluster sees them: they can be killed one by one, which no API does."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+
+def kill(*words: str) -> None:
+    """Kill (SIGKILL) the one process whose command line has all these words. Skips where the node is another machine."""
+    found = [pid for pid in _pids() if all(word in _command(pid) for word in words)]
+    if not found:
+        pytest.skip(f"no process here has {words} in its command line: the node is another machine")
+    assert len(found) == 1, f"{words} fits several processes: {found}"
+    os.kill(found[0], signal.SIGKILL)
+
+
+def _pids() -> list[int]:
+    return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
