@@ -66,21 +66,26 @@ class Installation:
         return sorted(pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp"))
 
 
-def app(name: str, *, env: dict[str, str] | None = None, **spec: Any) -> Object:
+def app(namespace: str, name: str, *, env: dict[str, str] | None = None, **spec: Any) -> Object:
     """A WakeService with the test app, which Pod Security *restricted* admits."""
     made = container("app", env=env)
     kept = {field: made[field] for field in ("image", "env", "readinessProbe", "resources", "securityContext")}
-    return wakeservice(name, app=kept, **spec)
+    return wakeservice(namespace, name, app=kept, **spec)
 
 
-def wakeservice(name: str, **spec: Any) -> Object:
-    """A WakeService of that name, at the host NAME.test."""
+def wakeservice(namespace: str, name: str, **spec: Any) -> Object:
+    """A WakeService of that name. Its host is its own, as services of earlier tests may still be on their way out."""
     return {
         "apiVersion": "wakedock.dev/v1alpha1",
         "kind": "WakeService",
         "metadata": {"name": name},
-        "spec": {"hosts": [f"{name}.test"], "port": PORT, "idleTimeout": "3s", **spec},
+        "spec": {"hosts": [host(namespace, name)], "port": PORT, "idleTimeout": "3s", **spec},
     }
+
+
+def host(namespace: str, name: str) -> str:
+    """The host of a service."""
+    return f"{name}.{namespace}.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,11 @@ class Seen:
 
     kubectl: Kubectl
     name: str
+
+    @property
+    def host(self) -> str:
+        """Where it is asked."""
+        return host(self.kubectl.namespace, self.name)
 
     def status(self) -> Object:
         """Its status; empty while there is none."""

@@ -51,6 +51,8 @@ class Load:
                 answer = await exchange(*connection, head.encode() + (body or b""))
             except (OSError, EOFError) as error:
                 self.lost.append(f"{name}: {error!r}")
+                if connection is not None:
+                    connection[1].close()
                 connection = None
                 continue
             if answer.status == 200:

@@ -10,7 +10,7 @@ import pytest
 
 from hack.cluster.kubectl import Kubectl
 from tests.audit import changes
-from tests.cluster.installation import Installation, Seen, app, wakeservice
+from tests.cluster.installation import Installation, Seen, app, host, wakeservice
 from tests.cluster.load import Load
 from tests.cluster.workloads import Ledger, workload
 from tests.soak.generator import exchange
@@ -30,14 +30,14 @@ def replicas(kubectl: Kubectl, what: str) -> int:
 
 
 def test_an_app_sleeps_wakes_on_a_request_and_sleeps_again(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(app("hello"))
+    kubectl.apply(app(kubectl.namespace, "hello"))
     hello = Seen(kubectl, "hello")
     asleep = hello.until("Asleep")
     assert replicas(kubectl, "deployment/hello") == 0
     kubectl("wait", "--for=condition=Ready", "wakeservice/hello", "--timeout=10s")
-    assert ask(wakedock.address, "hello.test", data=b"form")[0] == 200
+    assert ask(wakedock.address, host(kubectl.namespace, "hello"), data=b"form")[0] == 200
     awake = hello.until("Awake", after=asleep["epoch"])
-    assert (awake["wokenBy"], awake["asker"]["method"], awake["asker"]["host"]) == ("Request", "POST", "hello.test")
+    assert (awake["wokenBy"], awake["asker"]["method"], awake["asker"]["host"]) == ("Request", "POST", host(kubectl.namespace, "hello"))
     again = hello.until("Asleep", after=awake["epoch"])
     assert again["drain"]["reason"] == "Idle"
     kubectl("wait", "--for=delete", "pod", "--selector=wakedock.dev/service=hello", "--timeout=30s")
@@ -46,18 +46,19 @@ def test_an_app_sleeps_wakes_on_a_request_and_sleeps_again(wakedock: Installatio
 
 
 async def test_two_hundred_first_requests_make_one_scale_write(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, written_scales):
-    kubectl.apply(app("crowd", env={"LEDGER": ledger.url, "START_DELAY": "1s"}))
+    kubectl.apply(app(kubectl.namespace, "crowd", env={"LEDGER": ledger.url, "START_DELAY": "1s"}))
     Seen(kubectl, "crowd").until("Asleep")
-    statuses = await asyncio.gather(*(first(wakedock.address, f"crowd-{number}") for number in range(200)))
+    crowd = host(kubectl.namespace, "crowd")
+    statuses = await asyncio.gather(*(first(wakedock.address, crowd, f"crowd-{number}") for number in range(200)))
     assert statuses == [200] * 200
     served = ledger.served()
     assert {name: len(by) for name, by in served.items()} == {f"crowd-{number}": 1 for number in range(200)}
     assert [write.replicas for write in changes(written_scales(), name="crowd", before=0)][:1] == [1]
 
 
-async def first(address: str, name: str) -> int:
+async def first(address: str, host: str, name: str) -> int:
     reader, writer = await asyncio.open_connection(address, 80)
-    request = f"POST / HTTP/1.1\r\nHost: crowd.test\r\nX-Request-Id: {name}\r\nContent-Length: 2\r\n\r\nhi"
+    request = f"POST / HTTP/1.1\r\nHost: {host}\r\nX-Request-Id: {name}\r\nContent-Length: 2\r\n\r\nhi"
     answer = await exchange(reader, writer, request.encode())
     writer.close()
     return answer.status
@@ -67,11 +68,11 @@ async def first(address: str, name: str) -> int:
 def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Installation, kubectl: Kubectl, kind: str):
     kubectl.apply(workload("shop", kind=kind, replicas=3))
     kubectl("rollout", "status", f"{kind.lower()}/shop", "--timeout=90s")
-    kubectl.apply(wakeservice("shop", targetRef={"kind": kind, "name": "shop"}))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"kind": kind, "name": "shop"}))
     shop = Seen(kubectl, "shop")
     asleep = shop.until("Asleep")
     kubectl("wait", "--for=jsonpath={.spec.replicas}=0", f"{kind.lower()}/shop", "--timeout=30s")
-    assert ask(wakedock.address, "shop.test")[0] == 200
+    assert ask(wakedock.address, host(kubectl.namespace, "shop"))[0] == 200
     assert replicas(kubectl, f"{kind.lower()}/shop") == 3
     awake = shop.until("Awake", after=asleep["epoch"])
     shop.until("Asleep", after=awake["epoch"])
@@ -81,7 +82,7 @@ def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Insta
 
 def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(workload("shop", replicas=1))
-    kubectl.apply(wakeservice("shop", targetRef={"name": "shop"}))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
     shop = Seen(kubectl, "shop")
     asleep = shop.until("Asleep")
     kubectl("scale", "deployment/shop", "--replicas=2")
@@ -90,12 +91,12 @@ def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubec
     kubectl("scale", "deployment/shop", "--replicas=0")
     asleep = shop.until("Asleep", after=awake["epoch"])
     assert asleep["drain"]["reason"] in {"ScaledToZero", "Idle"}
-    assert ask(wakedock.address, "shop.test")[0] == 200
+    assert ask(wakedock.address, host(kubectl.namespace, "shop"))[0] == 200
 
 
 def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(workload("shop", replicas=1))
-    kubectl.apply(wakeservice("shop", idleTimeout="1s", targetRef={"name": "shop"}))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", idleTimeout="1s", targetRef={"name": "shop"}))
     shop, epoch = Seen(kubectl, "shop"), -1
     for _ in range(3):
         epoch = shop.until("Asleep", after=epoch)["epoch"]
@@ -110,7 +111,7 @@ def reason(status: dict[str, Any], condition: str) -> str:
 
 
 def test_a_person_asks_with_annotations(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(app("hello", idleTimeout="1h"))
+    kubectl.apply(app(kubectl.namespace, "hello", idleTimeout="1h"))
     hello = Seen(kubectl, "hello")
     asleep = hello.until("Asleep")
     kubectl("annotate", "wakeservice/hello", "wakedock.dev/wake=1")
@@ -122,12 +123,12 @@ def test_a_person_asks_with_annotations(wakedock: Installation, kubectl: Kubectl
 
 
 def test_a_missing_image_is_told_to_the_client_and_in_the_status(wakedock: Installation, kubectl: Kubectl):
-    broken = app("broken", wake={"failFast": True})
+    broken = app(kubectl.namespace, "broken", wake={"failFast": True})
     broken["spec"]["app"]["image"] = "wakedock.local/nowhere:1"
     kubectl.apply(broken)
     Seen(kubectl, "broken").until("Asleep")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        ask(wakedock.address, "broken.test")
+        ask(wakedock.address, host(kubectl.namespace, "broken"))
     problem = json.loads(refused.value.read())
     assert (refused.value.code, problem["cause"]) == (503, "ImagePull")
     failed = Seen(kubectl, "broken").watch(lambda status: status.get("state") == "Failed")
@@ -135,9 +136,9 @@ def test_a_missing_image_is_told_to_the_client_and_in_the_status(wakedock: Insta
 
 
 def test_nothing_is_left_of_a_service_that_is_deleted(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(app("hello"))
+    kubectl.apply(app(kubectl.namespace, "hello"))
     Seen(kubectl, "hello").until("Asleep")
-    ask(wakedock.address, "hello.test")
+    ask(wakedock.address, host(kubectl.namespace, "hello"))
     kubectl("delete", "wakeservice/hello", "--timeout=30s")
     for what in ("deployment/hello", "service/hello-wakedock"):
         kubectl("wait", "--for=delete", what, "--timeout=60s")
@@ -151,8 +152,8 @@ async def test_no_request_is_lost_or_served_twice_over_sleeps_under_load(
     """Forced sleeps under steady load; each wakes again by the requests that it holds."""
     sleeps, names = (50, 10) if request.config.getoption("--large") else (4, 3)
     apps = [f"app{number}" for number in range(names)]
-    kubectl.apply(*(app(name, env={"LEDGER": ledger.url, "ON_SIGTERM": "exit"}, idleTimeout="1h") for name in apps))
-    loads = [Load(wakedock.address, f"{name}.test", seed=number, pause=0.05) for number, name in enumerate(apps)]
+    kubectl.apply(*(app(kubectl.namespace, name, env={"LEDGER": ledger.url, "ON_SIGTERM": "exit"}, idleTimeout="1h") for name in apps))
+    loads = [Load(wakedock.address, host(kubectl.namespace, name), seed=number, pause=0.05) for number, name in enumerate(apps)]
     async with asyncio.TaskGroup() as tasks:
         for load in loads:
             tasks.create_task(load.run())
