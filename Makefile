@@ -91,7 +91,8 @@ test-soak: $(VENV)/.development
 
 .PHONY: test-e2e
 test-e2e: $(VENV)/.development ## Tests on a whole cluster: that of KUBECONFIG, else ours, which is left as found
-	$(CLUSTER) during sh -c '$(CLUSTER) images && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
+	hack/images/build
+	$(CLUSTER) during sh -c '$(CLUSTER) images && $(CLUSTER) load-image build/images/wakedock.tar build/images/caddy.tar && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
 
 .PHONY: soak
 soak: $(VENV)/.development ## The long soak: sleeps and wakes under load, 0 requests lost, 0 served twice

@@ -25,6 +25,7 @@ def pods(replicas: int) -> tuple[str, ...]:
 def test_pods_reach_a_service_by_its_name_and_the_ledger_knows_who_served(kubectl: Kubectl, ledger: Ledger):
     kubectl.apply(workload("app", replicas=2, env={"LEDGER": ledger.url}), service("app"))
     kubectl("rollout", "status", "deployment/app", "--timeout=60s")
+    ledger.reach("app")
     kubectl("exec", "deployment/ledger", "--", "/testapp", "get", "http://app/?id=first")
     answers = json.loads(kubectl("exec", "deployment/ledger", "--", "/testapp", "burst", "http://app/", "50"))
     served = ledger.served()

@@ -70,6 +70,11 @@ class Ledger:
         """Start it; returns when it takes entries."""
         self.kubectl.apply(workload(self.name, "ledger", replicas=1), service(self.name))
         self.kubectl("rollout", "status", f"deployment/{self.name}", "--timeout=60s")
+        self.reach(self.name)
+
+    def reach(self, service: str) -> None:
+        """Wait until pods reach port 80 of a Service: a rollout is over before the node's proxy has learned of it."""
+        self.kubectl("exec", f"deployment/{self.name}", "--", "/testapp", "reach", f"{service}:80")
 
     def served(self) -> dict[str, list[str]]:
         """Who served each request: more than one name is a request served twice."""

@@ -94,7 +94,7 @@ class RealCaddy(World):
         await request
 
     async def silence(self) -> None:
-        await self._gateway.edge._supervisor.stop()
+        await self._gateway.edge._keeping.stop()
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -29,6 +30,19 @@ func get(url string) {
 	if answer.StatusCode >= 300 {
 		os.Exit(1)
 	}
+}
+
+// reach tries until a connection opens, at most half a minute.
+func reach(address string) {
+	var err error
+	for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+		var opened net.Conn
+		if opened, err = net.DialTimeout("tcp", address, time.Second); err == nil {
+			opened.Close()
+			return
+		}
+	}
+	log.Fatal(err)
 }
 
 // burst prints {"200": n, ...}; what got no answer counts as "error".

@@ -11,6 +11,7 @@
 //	RECORD        a file that gets a line `ID NAME` per request before it is answered
 //
 // `testapp ledger` keeps book: POST /serve?id=ID&by=NAME counts, GET /served answers {ID: [NAME, ...]}.
+// `testapp reach HOST:PORT` returns when a connection opens there: nothing tells when a node's proxy has learned of a Service.
 // `testapp get URL` asks once and prints status and body; it ends with 1 unless the status is 2xx.
 // `testapp burst URL N` asks N times at once and prints how often each status came.
 package main
@@ -30,12 +31,14 @@ func main() {
 		serve()
 	case "ledger":
 		keepBook()
+	case "reach":
+		reach(arguments[1])
 	case "get":
 		get(arguments[1])
 	case "burst":
 		burst(arguments[1], arguments[2])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: testapp [ledger | get URL | burst URL N]")
+		fmt.Fprintln(os.Stderr, "usage: testapp [ledger | reach HOST:PORT | get URL | burst URL N]")
 		os.Exit(2)
 	}
 }
