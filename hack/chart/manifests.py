@@ -43,7 +43,7 @@ def _rendered(name: str, *options: str) -> str:
         if present.startswith(head):
             return present
         sys.exit(f"{name} is older than charts/wakedock, and rendering it needs Helm: `hack/helm` compiles it, which takes some minutes")
-    command = [helm, "template", RELEASE, CHART, f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}", *options]
+    command = [helm, "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}", *options]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         sys.exit(f"helm cannot render charts/wakedock: {answer.stderr.strip()}")

@@ -40,7 +40,7 @@ def read_values() -> tuple[Value, ...]:
     return tuple(_values(root, (), text.splitlines()))
 
 
-def _values(node: yaml.Node, above: tuple[str, ...], lines: list[str]) -> Iterator[Value]:
+def _values(node: yaml.Node | None, above: tuple[str, ...], lines: list[str]) -> Iterator[Value]:
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
