@@ -144,8 +144,11 @@ def test_what_was_granted_has_no_failure_and_nobody_waits_for_it(hello: Service)
 
 def test_the_first_question_begins_the_attempt(hello: Service):
     hello.ask(Question(HELLO, "one", 0.0, ASKER), 5.0)
+    hello.visited_until = 10.0
     hello.ask(None, 7.0)
     assert hello.attempt == Attempt(5.0, ASKER)
+    hello.ask(None, 11.0)
+    assert hello.attempt == Attempt(11.0, None)
 
 
 def test_somebody_waits_since_the_attempt_began_as_long_as_it_is_wanted(hello: Service):

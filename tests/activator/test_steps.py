@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from tests.machine import HELLO, SHOP, Machine, in_fake_time, service
+from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.holds import PACE, WINDOW
 from wakedock_operator.activator.questions import Granted
 from wakedock_operator.core.observation import Instance
@@ -84,6 +84,62 @@ async def test_a_grant_without_a_start_is_no_wake(machine: Machine):
     await machine.woken()
     assert await machine.ask() == Granted()
     assert len(machine.events(EventKind.WOKE)) == 1
+
+
+async def test_a_wake_whose_client_has_left_is_recorded_all_the_same(slow: Machine):
+    await slow.start(service())
+    client = slow.ask(path="/cart")
+    await slow.settle()
+    instance = slow.workloads.appear(HELLO)
+    await slow.leave(client)
+    await asyncio.sleep(2)
+    slow.workloads.answer(HELLO, instance)
+    await slow.until(Serving.AWAKE)
+    await slow.settle()
+    (woke,) = slow.events(EventKind.WOKE)
+    assert woke.asker is not None
+    assert woke.asker.path == "/cart"
+    assert await slow.ask() == Granted()
+    assert len(slow.events(EventKind.WOKE)) == 1
+
+
+async def test_a_dependency_that_answers_after_its_dependant_was_served_is_recorded(slow: Machine):
+    await slow.start(service(DB, hosts=[]), service(dependsOn=["db"]))
+    client = slow.ask()
+    await slow.settle()
+    database = slow.workloads.appear(DB)
+    await slow.leave(client)
+    slow.workloads.answer(DB, database)
+    await slow.until(Serving.AWAKE, DB)
+    await slow.settle()
+    assert [event.reason for event in slow.events(EventKind.WOKE, DB)] == [WakeReason.DEPENDANT]
+
+
+async def test_a_wake_that_the_controller_starts_while_somebody_asks_is_recorded_once(machine: Machine):
+    await machine.start(service())
+    await machine.woken()
+    for number in range(20):
+        machine.catalog.define(service(app={"command": [f"version-{number}"]}))
+        await asyncio.sleep(number / 100)
+        assert await machine.ask() == Granted()
+        await machine.until(lambda: machine.workloads.did("stop") == machine.workloads.did("start") - 1)
+        await asyncio.sleep(5)
+        assert len(machine.events(EventKind.WOKE)) == machine.workloads.did("start")
+
+
+async def test_a_wake_is_timed_from_the_first_question_that_still_waits(slow: Machine):
+    await slow.start(service())
+    slow.workloads.refused_starts[HELLO] = broken()
+    first = slow.ask()
+    await slow.leave(first)
+    await asyncio.sleep(60)
+    slow.workloads.refused_starts.clear()
+    client = slow.ask()
+    await slow.settle()
+    slow.workloads.answer(HELLO, slow.workloads.appear(HELLO))
+    assert await client == Granted()
+    (woke,) = slow.events(EventKind.WOKE)
+    assert woke.phases["granted"] < 1
 
 
 async def test_many_are_granted_in_windows_while_the_app_is_busy_with_the_ones_before(slow: Machine):

@@ -161,7 +161,7 @@ class Activator:
             pause = await self._steps.carry_out(service, facts, step)
             self._show(service, facts.status)
             if isinstance(step, gateway.Rest):
-                if not facts.held and not facts.wanted:
+                if service.attempt is not None and not (facts.held or facts.wanted or service.attempt.announced):
                     service.attempt = None
                 return self._next_look(service, status)
             if pause is not None:

@@ -65,8 +65,8 @@ class Dependencies:
                 if asked:
                     self._fail(service, other, now + refusal.retry_after)
             elif service.key not in other.needed_by:
-                other.needed_by.add(service.key)
                 other.ask(None, now)
+                other.needed_by.add(service.key)
                 self._queue.add(other.key)
         return ready
 

@@ -24,6 +24,8 @@ class Attempt:
 
     asked_at: float
     asker: Asker | None
+    announced: bool = False
+    """`Busy` was said to a service that sleeps: the wake that follows is this gateway's to tell, whoever starts the app."""
     started_at: float | None = None
     answering_at: float | None = None
     detail: str = ""
@@ -101,9 +103,11 @@ class Service:
         return Refusal(RefusalReason.TIMED_OUT, FailureReason.UNHEALTHY if unhealthy else FailureReason.NO_ANSWER)
 
     def ask(self, question: Question | None, now: float) -> None:
-        """Somebody asks: the attempt begins, unless one is under way."""
-        if self.attempt is None:
-            self.attempt = Attempt(now, None if question is None else question.asker)
+        """Somebody asks: the attempt begins, unless somebody waits already."""
+        last = self.attempt
+        if last is None or self.asked_since(now) is None:
+            asker = None if question is None else question.asker
+            self.attempt = Attempt(now, asker, announced=last is not None and last.announced)
 
     def dial_came_back(self) -> None:
         """A question came although requests are steered to the app: what was seen of the backend may be older than that."""
@@ -121,6 +125,8 @@ class Service:
         self.draining = None
         if status.serving is Serving.ASLEEP:
             self.answered = None
+        if status.serving is not Serving.AWAKE and self.attempt is not None:
+            self.attempt.announced = False
         drain = status.drain
         if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None and drain.cause != self.failure:
             self.failure = drain.cause

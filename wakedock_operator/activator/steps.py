@@ -14,7 +14,7 @@ from wakedock_operator.ports.workloads import Waking
 from .activity import Activity
 from .dependencies import Dependencies
 from .holds import PACE, WINDOW
-from .service import Service
+from .service import Attempt, Service
 
 LOOK_AGAIN = 1.0
 """Seconds for which an instance that does not answer is asked before the backend is looked at again: it may be gone meanwhile."""
@@ -53,6 +53,9 @@ class Steps:
         match step:
             case gateway.Steer():
                 self._steer(service, step.address)
+                if step.address is not None and service.attempt is not None and not facts.asked:
+                    self._woke(service, service.attempt)
+                    service.attempt = None
             case gateway.Adopt():
                 self._adopt(service, facts.status)
             case gateway.Say():
@@ -121,7 +124,10 @@ class Steps:
             asker = said.asker if said is not None and said.epoch == status.epoch else None
             asker = asker or (service.attempt.asker if service.attempt is not None else None)
         report = Report(self._name, step.kind, status.epoch, step.holding, asker)
-        return await self._board.report(service.key, status.uid, report)
+        answer = await self._board.report(service.key, status.uid, report)
+        if service.attempt is not None and step.kind is ReportKind.BUSY and (status.serving is Serving.ASLEEP or status.forced):
+            service.attempt.announced = True
+        return answer
 
     async def _observe(self, service: Service) -> float | None:
         seen = service.changes
@@ -190,17 +196,17 @@ class Steps:
                 return now + PACE
         due = service.holds.release(now, in_flight=in_flight)
         if service.attempt is not None:
-            self._woke(service, service.attempt.phases(now))
+            self._woke(service, service.attempt)
         self._dependencies.moved(service)
         service.granted()
         return due
 
-    def _woke(self, service: Service, phases: dict[str, float]) -> None:
-        attempt = service.attempt
-        if attempt is None or attempt.started_at is None:
+    def _woke(self, service: Service, attempt: Attempt) -> None:
+        if attempt.started_at is None and not attempt.announced:
             return
-        self._metrics.woke(service.key, WakeReason.REQUEST if attempt.asker else WakeReason.DEPENDANT, phases)
+        phases = attempt.phases(self._clock.monotonic())
         reason = WakeReason.REQUEST if attempt.asker is not None else WakeReason.DEPENDANT
+        self._metrics.woke(service.key, reason, phases)
         self._journal.record(Event(self._clock.now(), service.key, EventKind.WOKE, reason, asker=attempt.asker, phases=phases))
 
     def _refuse(self, service: Service) -> None:
