@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -77,7 +78,14 @@ class _Connections(RESTClientObject):
     """The official client's connections, but a peer that went away without a word is noticed in seconds, also by a watch."""
 
     def _create_connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, socket_factory=_socket, ttl_dns_cache=60)
+        return aiohttp.TCPConnector(
+            limit=self.maxsize,
+            ssl=self.ssl_context,
+            socket_factory=_socket,
+            ttl_dns_cache=60,
+            # Before 3.12.7, asyncio waits for ever for a peer that does not answer the farewell of TLS.
+            enable_cleanup_closed=sys.version_info < (3, 12, 7),
+        )
 
 
 def _socket(address: Any) -> socket.socket:
