@@ -1,42 +1,16 @@
 """Whatever happens to WakeDock's own processes, no request is lost or served twice."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import pytest
 
 from hack.cluster.kubectl import Kubectl
-from tests.cluster.installation import Installation, Seen, app, host
-from tests.cluster.load import Load
+from tests.cluster.installation import Installation
 from tests.cluster.processes import kill
+from tests.cluster.under_load import under_load
 from tests.cluster.workloads import Ledger
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-Disturb = Callable[[], Coroutine[Any, Any, None]]
-
-
-async def under_load(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, disturb: Disturb, *, sleeps: int = 3) -> None:
-    """Put an app to sleep by force again and again under steady load while `disturb` does its work; then nothing may be missing."""
-    kubectl.apply(app(kubectl.namespace, "shop", env={"LEDGER": ledger.url}, idleTimeout="1h", wake={"timeout": "90s"}))
-    shop = Seen(kubectl, "shop")
-    await asyncio.to_thread(shop.until, "Asleep")
-    load = Load(wakedock.address, host(kubectl.namespace, "shop"), seed=1, pause=0.02)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(load.run())
-        disturbing: asyncio.Task[None] = tasks.create_task(disturb())
-        number, epoch = 0, -1
-        while number < sleeps or not disturbing.done():
-            awake = await asyncio.to_thread(shop.until, "Awake", after=epoch, timeout=90)
-            number += 1
-            kubectl("annotate", "--overwrite", "wakeservice/shop", f"wakedock.dev/sleep={number}")
-            epoch = (await asyncio.to_thread(shop.until, "Asleep", after=awake["epoch"], timeout=90))["epoch"]
-        await asyncio.to_thread(shop.until, "Awake", after=epoch, timeout=90)
-        load.stop()
-    served = ledger.served()
-    assert load.lost == []
-    assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
 
 
 async def test_a_rolling_restart_of_the_gateways(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):

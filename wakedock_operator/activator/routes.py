@@ -20,10 +20,11 @@ TRY_AGAIN = 0.5
 
 
 class RouteKeeper:
-    """Follows the catalogue and applies. Only hosts, paths, protocol, ignore rules, limits and a new longest time-out make a difference.
+    """Follows the catalogue and applies.
 
-    A service without hosts has a route without hosts, and one that has ended keeps such a route until its record is gone: what was in
-    flight when its hosts were taken away must stay in the in-flight list, or a drain would find nothing and cut it.
+    Only hosts, paths, ports, protocol, ignore rules, limits and a new longest time-out make a difference. A service without hosts has a
+    route without hosts, and one that has ended keeps such a route until its record is gone: what was in flight when its hosts were taken
+    away must stay in the in-flight list, or a drain would find nothing and cut it.
     """
 
     def __init__(self, *, catalog: Catalog, board: Board, edge: Edge, metrics: Metrics, applied: Callable[[], None]) -> None:
@@ -64,7 +65,8 @@ class RouteKeeper:
 
     async def _apply(self, snapshot: Snapshot) -> bool:
         entries = snapshot.entries.values()
-        routing = route_services((entry.order, entry.service) for entry in entries)
+        ports = {entry.key: entry.callers_port for entry in entries if entry.callers_port is not None}
+        routing = route_services(((entry.order, entry.service) for entry in entries), ports)
         longest = max((entry.service.spec.wake.timeout.total_seconds() for entry in entries), default=0.0)
         self._ending = set(self._board.keys() - snapshot.entries.keys())
         hidden = (self._ending | snapshot.entries.keys()) - routing.routes.keys()

@@ -95,7 +95,14 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
         )
         routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=lambda: None)
         parts = Parts(settings, shelf, edge, activator, routes, metrics, asyncio.Event())
-        departure = Departure(api, namespace=settings.namespace, pod=settings.name, runtime=settings.runtime, carried=edge.carried)
+        departure = Departure(
+            api,
+            namespace=settings.namespace,
+            callers_in=settings.watch_namespaces or (None,),
+            pod=settings.name,
+            runtime=settings.runtime,
+            carried=edge.carried,
+        )
         await closing.enter_async_context(
             serve_probes(**probe_address(settings), metrics=metrics, health=lambda: _health(parts), started=parts.started.is_set)
         )

@@ -10,6 +10,7 @@ import structlog
 
 from wakedock_operator.adapters.clock import SystemClock
 from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
+from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError
@@ -181,17 +182,21 @@ async def _decide(parts: Parts) -> None:
                 gateways=parts.gateways,
                 tells_wakes=True,
             )
-            deciding = asyncio.create_task(controller.run(), name="deciding")
+            callers = CallersKeeper(parts.api, parts.shelf, parts.gateways, namespace=settings.namespace)
+            working = {
+                asyncio.create_task(controller.run(), name="deciding"),
+                asyncio.create_task(callers.run(), name="callers"),
+            }
             losing = asyncio.create_task(lost.wait(), name="losing")
             try:
-                await asyncio.wait({deciding, losing}, return_when=asyncio.FIRST_COMPLETED)
-                if deciding.done():
-                    deciding.result()
+                ended, _ = await asyncio.wait({*working, losing}, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended & working:
+                    task.result()
                 log.warning("the lease was lost")
             finally:
-                for task in (deciding, losing):
+                for task in (*working, losing):
                     task.cancel()
-                await asyncio.wait({deciding, losing})
+                await asyncio.wait({*working, losing})
 
 
 async def _health(parts: Parts) -> Health:

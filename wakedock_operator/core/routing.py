@@ -37,6 +37,15 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class Callers:
+    """A port of the gateways on which every request is for one service, whatever its host."""
+
+    port: int
+    networks: tuple[str, ...] = ()
+    """From where it may be used; none for everywhere. Others get 403."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One service as the edge sees it: everything of a definition whose change needs a new configuration, and nothing else."""
 
@@ -46,6 +55,7 @@ class Route:
     upstream: Upstream = Upstream.HTTP
     max_connections: int | None = None
     ignore: Ignore = Ignore()
+    callers: Callers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +75,9 @@ class Routing:
     lost: Mapping[Key, tuple[Claimed, ...]]
 
 
-def route_services(services: Iterable[tuple[int, WakeService]]) -> Routing:
-    """Divide hosts and paths among `(order, service)` pairs; a lower order was first."""
+def route_services(services: Iterable[tuple[int, WakeService]], ports: Mapping[Key, int] | None = None) -> Routing:
+    """Divide hosts and paths among `(order, service)` pairs; a lower order was first. `ports` are those with callers of their own."""
+    ports = ports or {}
     owners: dict[tuple[str, str], Key] = {}
     routes: dict[Key, Route] = {}
     lost: dict[Key, tuple[Claimed, ...]] = {}
@@ -76,15 +87,17 @@ def route_services(services: Iterable[tuple[int, WakeService]]) -> Routing:
             owners.setdefault(claim, service.key)
         mine = tuple(claim for claim in wanted if owners[claim] == service.key)
         others = tuple(Claimed(*claim, owners[claim]) for claim in wanted if owners[claim] != service.key)
-        if mine:
-            routes[service.key] = _route(service, mine)
+        port = ports.get(service.key)
+        if mine or port is not None:
+            routes[service.key] = _route(service, mine, port)
         if others:
             lost[service.key] = others
     return Routing(routes, lost)
 
 
-def _route(service: WakeService, claims: tuple[tuple[str, str], ...]) -> Route:
+def _route(service: WakeService, claims: tuple[tuple[str, str], ...], port: int | None) -> Route:
     spec = service.spec
+    callers = None if port is None else Callers(port, () if spec.service is None else spec.service.from_)
     ignore = Ignore(
         user_agents=spec.ignore.user_agents,
         paths=spec.ignore.paths,
@@ -93,4 +106,4 @@ def _route(service: WakeService, claims: tuple[tuple[str, str], ...]) -> Route:
         status=spec.ignore.answer.status,
         body=spec.ignore.answer.body,
     )
-    return Route(service.key, claims, Upstream(spec.protocol), spec.max_connections, ignore)
+    return Route(service.key, claims, Upstream(spec.protocol), spec.max_connections, ignore, callers)

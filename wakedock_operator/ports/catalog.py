@@ -31,6 +31,8 @@ class Entry:
     source: str
     wishes: Wishes = Wishes()
     problem: str | None = None
+    callers_port: int | None = None
+    """The port of the gateways on which every request is for this service alone; None where it has none."""
 
     @property
     def key(self) -> Key:
@@ -55,9 +57,11 @@ class Snapshot:
     unreadable: tuple[str, ...] = ()
 
     def defines_as(self, other: "Snapshot") -> bool:
-        """True when both hold the very same definitions; wishes and problems may differ."""
+        """True when both hold the very same definitions, with the same ports; wishes and problems may differ."""
         mine, theirs = self.entries, other.entries
-        return mine.keys() == theirs.keys() and all(entry.service is theirs[key].service for key, entry in mine.items())
+        return mine.keys() == theirs.keys() and all(
+            entry.service is theirs[key].service and entry.callers_port == theirs[key].callers_port for key, entry in mine.items()
+        )
 
 
 class Catalog(Protocol):

@@ -176,7 +176,7 @@ class CaddyEdge:
 
     def _complete(self, routes: Sequence[Route]) -> None:
         for route in routes:
-            if route.claims:
+            if route.claims or route.callers is not None:
                 self._files.complete(route.key)
 
     async def _load(self, content: bytes, revision: str) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from wakedock_operator.adapters.caddy.callers import CALLERS, callers_server
 from wakedock_operator.adapters.caddy.certificates import tls_apps, to_https
 from wakedock_operator.adapters.caddy.client_headers import untrusted_headers
 from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, hold_route, page_route
@@ -25,8 +26,11 @@ def render(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) 
     """The whole configuration. Equal input, in any order, gives an equal configuration; `longest_wake` is in seconds."""
     routes = sorted(routes, key=lambda route: route.key)
     hosts = sorted({host for route in routes for host, _ in route.claims})
-    server = _server(options, routes, longest_wake)
-    return skeleton(options) | {"apps": {"http": {"servers": {SERVER: server}}} | tls_apps(options, hosts)}
+    servers = {SERVER: _server(options, routes, longest_wake)}
+    callers = callers_server(options, routes, longest_wake, before=[untrusted_headers(options.trusted_proxies)])
+    if callers is not None:
+        servers[CALLERS] = callers | _trusted(options)
+    return skeleton(options) | {"apps": {"http": {"servers": servers}} | tls_apps(options, hosts)}
 
 
 def skeleton(options: CaddyOptions) -> Json:
@@ -70,11 +74,17 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
     if not plain:
         server["tls_connection_policies"] = [{}]
         server["routes"].insert(0, to_https(options.listen))
+    return server | _trusted(options)
+
+
+def _trusted(options: CaddyOptions) -> Json:
+    """Who may say for whom a request is."""
+    said: Json = {}
     networks = [proxy for proxy in options.trusted_proxies if proxy != "unix"]
     if networks:
-        server["trusted_proxies"] = {"source": "static", "ranges": networks}
+        said["trusted_proxies"] = {"source": "static", "ranges": networks}
         # From the right, so that a client cannot put an address of its choice in front.
-        server["trusted_proxies_strict"] = 1
+        said["trusted_proxies_strict"] = 1
     if "unix" in options.trusted_proxies:
-        server["trusted_proxies_unix"] = True
-    return server
+        said["trusted_proxies_unix"] = True
+    return said

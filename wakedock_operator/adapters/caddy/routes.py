@@ -37,8 +37,8 @@ def named_routes(options: CaddyOptions, routes: Sequence[Route]) -> Json:
     for route in routes:
         own = service_handlers(options, route)
         if places[route.key] != 1:
-            named[_name(route.key)] = {"handle": own}
-            own = [{"handler": "invoke", "name": _name(route.key)}]
+            named[service_route_name(route.key)] = {"handle": own}
+            own = [{"handler": "invoke", "name": service_route_name(route.key)}]
         handlers[route.key] = own
     return named | {
         SERVICES: {"handle": [_services(by_claims, handlers)]},
@@ -46,7 +46,8 @@ def named_routes(options: CaddyOptions, routes: Sequence[Route]) -> Json:
     }
 
 
-def _name(key: Key) -> str:
+def service_route_name(key: Key) -> str:
+    """The named route of one service."""
     return f"service/{key.file_name}"
 
 
@@ -63,6 +64,11 @@ def _hosts_by_claims(routes: Iterable[Route]) -> dict[Claims, tuple[str, ...]]:
 
 def _services(by_claims: Mapping[Claims, tuple[str, ...]], handlers: Mapping[Key, list[Json]]) -> Json:
     sites = [Site(hosts, _by_path((path, handlers[key]) for path, key in claims)) for claims, hosts in by_claims.items()]
+    return {"handler": "subroute", "routes": host_tree(sites), "errors": {"routes": error_routes()}}
+
+
+def error_routes() -> list[Json]:
+    """What `services` does with a request that reached no app."""
     hold = {
         "match": [{"expression": "{http.error.message}.startsWith('dial ')"}],
         "terminal": True,
@@ -71,7 +77,7 @@ def _services(by_claims: Mapping[Claims, tuple[str, ...]], handlers: Mapping[Key
     }
     # Error routes that match nothing would end in an empty 200.
     again = {"handle": [{"handler": "error", "error": "{http.error.message}", "status_code": "{http.error.status_code}"}]}
-    return {"handler": "subroute", "routes": host_tree(sites), "errors": {"routes": [*dormant_routes(), hold, again]}}
+    return [*dormant_routes(), hold, again]
 
 
 def _by_path(claims: Iterable[tuple[str, list[Json]]]) -> tuple[Json, ...]:

@@ -1,12 +1,13 @@
 """How a gateway leaves: its Caddy is asked to stop only after nobody sends new requests any more and what is in flight has ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
 from watchfiles import awatch
 
+from wakedock_operator.adapters.kubernetes.callers.slices import API, MANAGED_BY, MANAGER, PLURAL
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError
 from wakedock_operator.ports.edge import EdgeUnavailable
@@ -23,9 +24,20 @@ log = structlog.get_logger(__name__)
 class Departure:
     """Says `drained` when the pod may end. Nothing bounds it here: the hook stops waiting when its time is over."""
 
-    def __init__(self, api: Api, *, namespace: str, pod: str, runtime: Path, carried: Callable[[], Awaitable[int]]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        namespace: str,
+        callers_in: Sequence[str | None],
+        pod: str,
+        runtime: Path,
+        carried: Callable[[], Awaitable[int]],
+    ) -> None:
+        """`namespace` is that of the gateways' own Service; `callers_in` those with Services for callers, None for the whole cluster."""
         self._api = api
         self._namespace = namespace
+        self._callers_in = callers_in
         self._pod = pod
         self._runtime = runtime
         self._carried = carried
@@ -50,7 +62,10 @@ class Departure:
     async def _listed(self) -> bool:
         """Whether a slice of any Service says that this pod takes requests. Unknown counts as listed."""
         try:
-            slices = await self._api.read_all(resource_path("discovery.k8s.io/v1", "endpointslices", namespace=self._namespace))
+            slices = await self._api.read_all(resource_path(API, PLURAL, namespace=self._namespace))
+            for namespace in self._callers_in:
+                path = resource_path(API, PLURAL, namespace=namespace)
+                slices += await self._api.read_all(path, labelSelector=f"{MANAGED_BY}={MANAGER}")
         except ApiError as error:
             log.warning("the slices cannot be read; asking again", error=str(error))
             return True

@@ -1,8 +1,24 @@
 """Who counts as a gateway on Kubernetes: every gateway pod that is bound to a node and has not finished, ready or not."""
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from wakedock_operator.adapters.kubernetes.client import Api, Raw, resource_path
+from wakedock_operator.adapters.kubernetes.workloads.settled import ready
+from wakedock_operator.ports.changes import Changes
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPod:
+    """One gateway pod, as far as anybody needs it."""
+
+    name: str
+    uid: str
+    counts: bool
+    """Its word is needed for a sleep."""
+    addresses: tuple[str, ...]
+    ready: bool
+    ending: bool
 
 
 class PodGateways:
@@ -14,13 +30,19 @@ class PodGateways:
         self.path = resource_path("v1", "pods", namespace=namespace)
         self.selector = selector
         self._api = api
-        self._pods: dict[str, tuple[str, bool]] = {}
+        self.changes: Changes[None] = Changes()
+        """Some pod came, went or became another."""
+        self._pods: dict[str, GatewayPod] = {}
 
     def __repr__(self) -> str:
         return f"<PodGateways {sorted(self.last())}>"
 
     def last(self) -> frozenset[str]:
-        return frozenset(name for name, counts in self._pods.values() if counts)
+        return frozenset(pod.name for pod in self._pods.values() if pod.counts)
+
+    def pods(self) -> tuple[GatewayPod, ...]:
+        """All pods as last shown, by name. No I/O."""
+        return tuple(sorted(self._pods.values(), key=lambda pod: pod.name))
 
     async def names(self) -> frozenset[str]:
         self.replace_all(await self._api.read_all(self.path, labelSelector=self.selector))
@@ -28,19 +50,30 @@ class PodGateways:
 
     def put(self, raw: Raw) -> None:
         """A pod as the API server showed it."""
-        self._pods[raw["metadata"]["uid"]] = (raw["metadata"]["name"], _counts(raw))
+        self._become({**self._pods, raw["metadata"]["uid"]: _read(raw)})
 
     def drop(self, raw: Raw) -> None:
         """A pod that is gone."""
-        self._pods.pop(raw["metadata"]["uid"], None)
+        self._become({uid: pod for uid, pod in self._pods.items() if uid != raw["metadata"]["uid"]})
 
-    def replace_all(self, raws: Any) -> None:
+    def replace_all(self, raws: Iterable[Raw]) -> None:
         """All pods of one moment."""
-        self._pods = {}
-        for raw in raws:
-            self.put(raw)
+        self._become({raw["metadata"]["uid"]: _read(raw) for raw in raws})
+
+    def _become(self, pods: dict[str, GatewayPod]) -> None:
+        if pods != self._pods:
+            self._pods = pods
+            self.changes.announce(None)
 
 
-def _counts(raw: Raw) -> bool:
-    bound = bool((raw.get("spec") or {}).get("nodeName"))
-    return bound and (raw.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+def _read(raw: Raw) -> GatewayPod:
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    lives = status.get("phase") not in {"Succeeded", "Failed"}
+    return GatewayPod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        counts=bool((raw.get("spec") or {}).get("nodeName")) and lives,
+        addresses=tuple(str(each["ip"]) for each in status.get("podIPs") or () if each.get("ip")) if lives else (),
+        ready=ready(raw),
+        ending=bool(metadata.get("deletionTimestamp")),
+    )

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,9 @@ from wakedock_operator.resource.errors import mistakes
 
 WAKE, SLEEP, KEEP_AWAKE_UNTIL = "wakedock.dev/wake", "wakedock.dev/sleep", "wakedock.dev/keep-awake-until"
 """Annotations: any new value of the first two acts once, the third is a time as in RFC 3339."""
+
+SERVICE_PORT = "servicePort"
+"""In the status: the port of the gateways behind the Service of `spec.service`."""
 
 Accepts = Callable[[WakeService], str | None]
 """Why a definition is not served here; None when it is. No I/O."""
@@ -47,9 +50,13 @@ def read_object(raw: Raw, before: Seen | None, accepts: Accepts) -> Seen:
     metadata = raw["metadata"]
     key, uid, generation = key_of(raw), metadata["uid"], int(metadata.get("generation") or 1)
     before = before if before is not None and before.uid == uid else None
+    status = raw.get("status")
+    port = _port(status)
     wishes, unread = _wishes(metadata.get("annotations") or {})
     if before is not None and before.generation == generation and before.entry is not None and before.entry.wishes == wishes:
         entry, problem = before.entry, before.problem
+        if entry.callers_port != port:
+            entry = replace(entry, callers_port=port)
     else:
         service, mistake = _service(raw, accepts)
         problem = mistake or unread
@@ -59,9 +66,14 @@ def read_object(raw: Raw, before: Seen | None, accepts: Accepts) -> Seen:
             service = last
         entry = None
         if service is not None:
-            entry = Entry(service, uid, generation, _order(key, metadata), str(key), wishes, problem)
+            entry = Entry(service, uid, generation, _order(key, metadata), str(key), wishes, problem, port)
     version = int(metadata["resourceVersion"])
-    return Seen(key, uid, version, generation, entry, problem, read_status(raw.get("status"), uid=uid, version=version))
+    return Seen(key, uid, version, generation, entry, problem, read_status(status, uid=uid, version=version))
+
+
+def _port(status: Any) -> int | None:
+    port = status.get(SERVICE_PORT) if isinstance(status, Mapping) else None
+    return port if isinstance(port, int) and port > 0 else None
 
 
 def _service(raw: Raw, accepts: Accepts) -> tuple[WakeService | None, str | None]:

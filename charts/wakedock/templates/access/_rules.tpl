@@ -38,6 +38,10 @@
 - apiGroups: [""]
   resources: [pods, services]
   verbs: [get, list]
+# Before it ends: who still sends requests here.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list]
 {{- end -}}
 
 {{- define "wakedock.rules.operator" -}}

@@ -9,6 +9,8 @@ SERVICE_LABEL = "wakedock.dev/service"
 """On everything that was made for a WakeService, with its name; on the pods of an `app` too, which are found by it."""
 HASH = "wakedock.dev/applied"
 """Annotation: a hash of what was applied last, so that an unchanged definition costs no write."""
+CALLERS_PORT = "http"
+"""What the port of a Service for callers is called: its slices are joined to it by this name."""
 
 
 def stable_service(key: Key) -> str:

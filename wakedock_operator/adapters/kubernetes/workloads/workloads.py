@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
+import structlog
+
 from wakedock_operator.adapters.kubernetes.children import deployment, replicas
 from wakedock_operator.adapters.kubernetes.children import service as services
 from wakedock_operator.adapters.kubernetes.children.applying import apply
@@ -22,6 +24,8 @@ from wakedock_operator.core.status import FailureReason
 from wakedock_operator.ports.workloads import Unsupported, VersionMoved, VetoResult
 from wakedock_operator.resource import Key, WakeService
 from wakedock_operator.resource.backends import Backend, refusal
+
+log = structlog.get_logger(__name__)
 
 
 class KubernetesWorkloads(KubernetesWaking):
@@ -67,6 +71,20 @@ class KubernetesWorkloads(KubernetesWaking):
         if service.spec.port is not None and labels is not None:
             path = f"{namespaced('v1', key.namespace, 'services')}/{stable_service(key)}"
             await apply(self._api, path, services.stable(key, uid, port=service.spec.port, selector=labels), uid=uid)
+        await self._apply_callers(service, uid)
+
+    async def _apply_callers(self, service: WakeService, uid: str) -> None:
+        """The Service for callers. One of its default name that is somebody else's is left alone; a chosen name must be free."""
+        name, chosen = service.service_name, service.spec.service is not None and service.spec.service.name is not None
+        if name is None:
+            return
+        path = f"{namespaced('v1', service.key.namespace, 'services')}/{name}"
+        try:
+            await apply(self._api, path, services.callers(service, uid), uid=uid)
+        except Unsupported:
+            if chosen:
+                raise
+            log.info("somebody else's Service has the name of this app: its callers wake nothing", service=str(service.key))
 
     async def remove(self, key: Key, uid: str) -> None:
         """A target gets its replicas back; what was made for the service goes with it, by its owner reference."""

@@ -1,0 +1,161 @@
+"""Keeps each service's port and EndpointSlices as its definition and the gateways are."""
+
+import asyncio
+import hashlib
+import json
+
+import structlog
+
+from wakedock_operator.adapters.kubernetes.callers.ports import Ports
+from wakedock_operator.adapters.kubernetes.callers.slices import API, PLURAL, slices
+from wakedock_operator.adapters.kubernetes.catalog import service_path
+from wakedock_operator.adapters.kubernetes.children.names import SERVICE_LABEL, stable_service
+from wakedock_operator.adapters.kubernetes.client import Api, PatchType, Raw
+from wakedock_operator.adapters.kubernetes.errors import Conflict, NotFound
+from wakedock_operator.adapters.kubernetes.gateways import PodGateways
+from wakedock_operator.adapters.kubernetes.objects import SERVICE_PORT
+from wakedock_operator.adapters.kubernetes.shelf import Shelf
+from wakedock_operator.adapters.kubernetes.workloads.documents import owned_by
+from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR
+from wakedock_operator.adapters.kubernetes.workloads.targets import namespaced
+from wakedock_operator.ports.catalog import Entry
+from wakedock_operator.resource import Key
+from wakedock_operator.workqueue import WorkQueue
+
+SOON = 0.5
+"""Seconds until a Service is looked for again that is about to be made."""
+SELDOM = 30.0
+"""Seconds until a name is looked at again that is somebody else's."""
+
+log = structlog.get_logger(__name__)
+
+
+class CallersKeeper:
+    """Works for one holder of the Lease, from `run` on until it is cancelled. A Service that is not this WakeService's is never touched."""
+
+    def __init__(self, api: Api, shelf: Shelf, gateways: PodGateways, *, namespace: str) -> None:
+        self._api = api
+        self._shelf = shelf
+        self._gateways = gateways
+        self._namespace = namespace
+        self._ports = Ports(asyncio.get_running_loop().time)
+        self._queue: WorkQueue[Key] = WorkQueue(self._work, name="callers")
+        self._known: dict[Key, Entry] = {}
+        self._tidied: dict[Key, tuple[str, int]] = {}
+        self._applied: dict[tuple[Key, str], str] = {}
+        """By service and slice: a hash of what was applied last."""
+
+    def __repr__(self) -> str:
+        return f"<CallersKeeper {self._ports!r}>"
+
+    async def run(self) -> None:
+        """Keep until cancelled."""
+        self._take()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._queue.run())
+            tasks.create_task(self._follow_definitions())
+            tasks.create_task(self._follow_gateways())
+
+    async def _follow_definitions(self) -> None:
+        async for _ in self._shelf.definitions.follow([None]):
+            self._take()
+
+    async def _follow_gateways(self) -> None:
+        async for _ in self._gateways.changes.follow([None]):
+            for key in self._known:
+                self._queue.add(key)
+
+    def _take(self) -> None:
+        """Look at every definition that is not the one that was known."""
+        entries = self._shelf.snapshot().entries
+        for key in self._known.keys() - entries.keys():
+            self._forget(key)
+        for key, entry in sorted(entries.items(), key=lambda pair: pair[1].order):
+            if self._known.get(key) is not entry:
+                self._known[key] = entry
+                if entry.callers_port is not None:
+                    self._ports.claim(key, entry.callers_port)
+                self._queue.add(key)
+
+    def _forget(self, key: Key) -> None:
+        del self._known[key]
+        self._tidied.pop(key, None)
+        self._ports.free(key)
+        self._queue.forget(key)
+        for known in [each for each in self._applied if each[0] == key]:
+            del self._applied[known]
+
+    async def _work(self, key: Key) -> float | None:
+        entry = self._known.get(key)
+        if entry is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        name = entry.service.service_name
+        await self._tidy(entry, name)
+        if name is None:
+            await self._without(entry)
+            return None
+        try:
+            service = await self._api.get(f"{namespaced('v1', key.namespace, 'services')}/{name}")
+        except NotFound:
+            return now + SOON
+        if not owned_by(service, entry.uid):
+            await self._without(entry)
+            return now + SELDOM
+        port = entry.callers_port
+        if port is None or not self._ports.claim(key, port):
+            port = self._ports.give(key)
+            if not await self._record(entry, port):
+                return None
+        for wanted in slices(key, entry.uid, service=name, port=port, gateways=self._gateways.pods(), namespace=self._namespace):
+            await self._apply(key, wanted)
+        return None
+
+    async def _tidy(self, entry: Entry, name: str | None) -> None:
+        """Once for each definition: remove the Services of names that it had before, and their slices."""
+        if self._tidied.get(entry.key) == (entry.uid, entry.generation):
+            return
+        kept = {name, stable_service(entry.key)}
+        path = namespaced("v1", entry.key.namespace, "services")
+        for service in await self._api.read_all(path, labelSelector=f"{SERVICE_LABEL}={entry.key.name}"):
+            other = service["metadata"]["name"]
+            if other not in kept and owned_by(service, entry.uid):
+                await self._delete(f"{path}/{other}", service)
+        path = namespaced(API, entry.key.namespace, PLURAL)
+        for found in await self._api.read_all(path, labelSelector=f"{SERVICE_LABEL}={entry.key.name}"):
+            leads = found["metadata"]["labels"].get("kubernetes.io/service-name")
+            if leads not in kept and owned_by(found, entry.uid):
+                await self._delete(f"{path}/{found['metadata']['name']}", found)
+        self._tidied[entry.key] = entry.uid, entry.generation
+
+    async def _delete(self, path: str, found: Raw) -> None:
+        try:
+            await self._api.delete(path, {"preconditions": {"uid": found["metadata"]["uid"]}})
+        except (NotFound, Conflict):
+            return
+        log.info("removed what a definition asks for no more", path=path)
+
+    async def _without(self, entry: Entry) -> None:
+        if entry.callers_port is not None:
+            await self._record(entry, None)
+        self._ports.free(entry.key)
+
+    async def _record(self, entry: Entry, port: int | None) -> bool:
+        """Write the port into the status, where the gateways read it; False where the WakeService is gone."""
+        body = {"metadata": {"uid": entry.uid}, "status": {SERVICE_PORT: port}}
+        try:
+            answer = await self._api.patch(service_path(entry.key, "status"), body, kind=PatchType.MERGE, manager=OPERATOR)
+        except (NotFound, Conflict):
+            return False
+        self._shelf.put(answer)
+        return True
+
+    async def _apply(self, key: Key, wanted: Raw) -> None:
+        name = wanted["metadata"]["name"]
+        digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+        known = self._applied.get((key, name))
+        if known == digest or (known is None and not wanted["endpoints"]):
+            return
+        path = f"{namespaced(API, key.namespace, PLURAL)}/{name}"
+        await self._api.patch(path, wanted, kind=PatchType.APPLY, manager=OPERATOR, force=True)
+        self._applied[key, name] = digest
