@@ -1,6 +1,7 @@
 """Ports of the gateway that belong to one service each, through a real Caddy."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -111,7 +112,7 @@ def test_a_port_is_found_digit_by_digit(options: CaddyOptions):
     assert server is not None
     assert callers_server(options, [route("web", "web.test")], 60, before=[]) is None
 
-    def deepest(handled: list[dict]) -> int:
+    def deepest(handled: list[dict[str, Any]]) -> int:
         tried = 0
         for each in handled:
             for nested in each.get("handle", []):
