@@ -166,7 +166,7 @@ async def test_events_are_printed_newest_last_with_who_asked(run: Run, running: 
 async def test_logs_are_printed_as_they_are(run: Run, running: Path, world: World):
     await world.workloads.ensure(world.catalog.entries[HELLO].service, "uid-hello")
     world.workloads.write(HELLO, "one", "[bold]two[/]", "three")
-    assert (await run("logs", "hello", "-n", "2")).stdout == "[bold]two[/]\nthree\n"
+    assert (await run("logs", "hello", "--lines", "2")).stdout == "[bold]two[/]\nthree\n"
 
 
 async def test_logs_can_be_followed(data: Path, running: Path, world: World):

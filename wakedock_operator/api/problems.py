@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
+from wakedock_operator.ports.unreachable import Unreachable
+
 log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
@@ -34,7 +36,9 @@ SUSPENDED = ProblemType("suspended", 409, "The service is out of use")
 PINNED = ProblemType("pinned", 409, "The service is pinned")
 TOO_LARGE = ProblemType("too-large", 413, "The request is too large")
 INTERNAL = ProblemType("internal", 500, "WakeDock made a mistake")
+BACKEND_REFUSED = ProblemType("backend-refused", 502, "What runs the apps refused")
 HISTORY_UNREADABLE = ProblemType("history-unreadable", 503, "The history cannot be read")
+BACKEND_UNREACHABLE = ProblemType("backend-unreachable", 503, "What runs the apps does not answer")
 
 ALL = (
     MALFORMED,
@@ -47,7 +51,9 @@ ALL = (
     PINNED,
     TOO_LARGE,
     INTERNAL,
+    BACKEND_REFUSED,
     HISTORY_UNREADABLE,
+    BACKEND_UNREACHABLE,
 )
 
 _BY_STATUS = {kind.status: kind for kind in (MALFORMED, NOT_FOUND, METHOD_NOT_ALLOWED, TOO_LARGE)}
@@ -90,6 +96,11 @@ async def answer_with_problems(request: web.Request, handler: Handler) -> web.St
         return response
     except ConnectionResetError:
         raise
+    except Unreachable as error:
+        return Problem(BACKEND_UNREACHABLE, f"{error}. Try again in a moment.").response()
+    except OSError as error:
+        log.warning("request refused", method=request.method, path=request.path, error=str(error))
+        return Problem(BACKEND_REFUSED, str(error)).response()
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)
         return Problem(INTERNAL, "The log has the cause.").response()

@@ -4,17 +4,23 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from wakedock_operator.errors import NotRunning, Refused, TimedOut, UnknownService, WakeDockError
+from wakedock_operator.resource import Key
 
 _ANSWER_WITHIN = 30.0
 _SILENCE = 60.0
 """A stream is silent for 15 s at most (pings); after this long, nobody is there."""
 
 _ERRORS: dict[str, type[WakeDockError]] = {"unknown-service": UnknownService, "suspended": Refused, "pinned": Refused}
+
+
+def short_name(service: Mapping[str, str]) -> str:
+    """`name` in the namespace `default`, else `namespace/name`."""
+    return service["name"] if service["namespace"] == "default" else f"{service['namespace']}/{service['name']}"
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -31,11 +37,25 @@ class _UnixConnection(http.client.HTTPConnection):
 class Client:
     """Every method raises NotRunning when nobody answers, UnknownService and Refused as the API says."""
 
-    def __init__(self, control_socket: Path) -> None:
+    def __init__(self, control_socket: Path, *, namespace: str = "default") -> None:
+        """`namespace` is where a name without one is."""
         self._path = control_socket
+        self._namespace = namespace
 
     def __repr__(self) -> str:
         return f"<Client of {self._path}>"
+
+    def key(self, name: str) -> Key:
+        """`name` or `namespace/name`. Raises UnknownService for what cannot be a name."""
+        try:
+            return Key.parse(name if "/" in name else f"{self._namespace}/{name}")
+        except ValueError as error:
+            raise UnknownService(str(error)) from None
+
+    def service(self, name: str, *more: str) -> str:
+        """The API's path of a service, or of something below it. Raises UnknownService for what cannot be a name."""
+        key = self.key(name)
+        return "/".join(("/api/v1/services", key.namespace, key.name, *more))
 
     def get(self, path: str) -> Any:
         """A JSON answer."""

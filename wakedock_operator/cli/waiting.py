@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wakedock_operator.cli.client import Client
-from wakedock_operator.cli.instance import short_name
+from wakedock_operator.cli.client import Client, short_name
 from wakedock_operator.cli.output import one_line
 from wakedock_operator.errors import Refused, StartFailed, TimedOut, WakeDockError
 from wakedock_operator.resource import parse_duration

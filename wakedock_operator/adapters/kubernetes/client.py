@@ -201,6 +201,13 @@ class Api:
         async with self._at_once, self._answer(_Request("GET", path, timeout, query)) as response:
             return (await response.read()).decode(errors="replace")
 
+    async def lines(self, path: str, **query: str | int) -> AsyncGenerator[str, None]:
+        """Read text that goes on, line by line, until the other side ends it."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT)
+        async with self._answer(_Request("GET", path, timeout, query)) as response:
+            async for line in response.content:
+                yield line.decode(errors="replace").rstrip("\n")
+
     async def watch(self, path: str, *, version: str, seconds: int, **query: str | int) -> AsyncGenerator[tuple[str, Raw], None]:
         """Follow a collection from `version` on: (type, object), bookmarks included.
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from pydantic import TypeAdapter
 
 from wakedock_operator.adapters.kubernetes.client import Api, Raw, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError, NotFound
@@ -17,10 +18,14 @@ from wakedock_operator.ports.journal import Event, EventKind
 from wakedock_operator.resource import API_VERSION, KIND, Key
 
 REPORTER = "wakedock.dev/operator"
+WHOLE = "wakedock.dev/event"
+"""Annotation: all that was recorded, for programs; the note says it to people."""
 QUEUED = 1_000
 """Events that wait to be written; the oldest goes when there is one more."""
 MAX_NOTE = 1_024
 _WARNINGS = frozenset({EventKind.WAKE_FAILED, EventKind.CRASHED, EventKind.REJECTED})
+
+_event: TypeAdapter[Event] = TypeAdapter(Event)
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +33,18 @@ log = structlog.get_logger(__name__)
 class KubernetesJournal:
     """`Journal` over Events; how long they are kept is the API server's to say (an hour by default). Keep `run()` running."""
 
-    def __init__(self, api: Api, *, instance: str, uid_of: Callable[[Key], str | None], on_drop: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        instance: str,
+        uid_of: Callable[[Key], str | None],
+        on_drop: Callable[[int], None],
+        namespace: str | None = None,
+    ) -> None:
+        """`namespace` is the only one that may be read; None for the whole cluster."""
         self._api = api
+        self._namespace = namespace
         self._instance = instance
         self._uid_of = uid_of
         self._on_drop = on_drop
@@ -63,7 +78,7 @@ class KubernetesJournal:
         self._filled.set()
 
     async def events(self, *, key: Key | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
-        path = resource_path("events.k8s.io/v1", "events", namespace=None if key is None else key.namespace)
+        path = resource_path("events.k8s.io/v1", "events", namespace=self._namespace if key is None else key.namespace)
         selector = f"regarding.kind={KIND}" + ("" if key is None else f",regarding.name={key.name}")
         found = [event for raw in await self._api.read_all(path, fieldSelector=selector) if (event := _read(raw)) is not None]
         found.sort(key=lambda event: event.at, reverse=True)
@@ -77,7 +92,11 @@ class KubernetesJournal:
         body: Raw = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{event.key.name}.{secrets.token_hex(8)}", "namespace": event.key.namespace},
+            "metadata": {
+                "name": f"{event.key.name}.{secrets.token_hex(8)}",
+                "namespace": event.key.namespace,
+                "annotations": {WHOLE: _event.dump_json(event).decode()},
+            },
             "eventTime": at,
             "reportingController": REPORTER,
             "reportingInstance": self._instance[:128],
@@ -112,7 +131,10 @@ def _asked(asker: Asker | None) -> str:
 
 def _read(raw: Raw) -> Event | None:
     regarding: dict[str, Any] = raw.get("regarding") or {}
+    whole = (raw["metadata"].get("annotations") or {}).get(WHOLE)
     try:
+        if whole is not None:
+            return _event.validate_json(whole)
         kind = EventKind(raw.get("reason") or "")
         at = datetime.fromisoformat(raw.get("eventTime") or raw["metadata"]["creationTimestamp"])
         return Event(at, Key(regarding["namespace"], regarding["name"]), kind, message=raw.get("note") or "")

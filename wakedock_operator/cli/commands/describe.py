@@ -7,20 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from wakedock_operator.cli.instance import Data, Service, connect, service_path, short_name
+from wakedock_operator.cli.asking import Service, asking
+from wakedock_operator.cli.client import Client, short_name
 from wakedock_operator.cli.output import Format, one_line, print_json
 from wakedock_operator.cli.times import age, clock, moment, span
 
 _PHASES = ("asked", "started", "answering", "granted")
 
 
+@asking
 def command(
+    client: Client,
     service: Service,
     output: Annotated[Format, typer.Option("-o", "--output", help="`table` for people, `json` for programs.")] = Format.TABLE,
-    data: Data = None,
 ) -> None:
     """Explain one service: why it is awake or asleep, what blocks its sleep, what comes next."""
-    detail = connect(data).get(service_path(service))
+    detail = client.get(client.service(service))
     if output is Format.JSON:
         print_json(detail)
         return

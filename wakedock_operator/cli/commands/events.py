@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from wakedock_operator.cli.instance import Data, complete_service, connect, service_path
+from wakedock_operator.cli.asking import asking, complete_service
+from wakedock_operator.cli.client import Client
 from wakedock_operator.cli.output import Format, Output, one_line, print_json, print_table
 from wakedock_operator.cli.times import clock, span
 from wakedock_operator.ports.journal import EventKind
@@ -13,18 +14,19 @@ from wakedock_operator.ports.journal import EventKind
 COLUMNS = ("TIME", "SERVICE", "EVENT", "REASON", "TOOK", "DETAILS")
 
 
+@asking
 def command(
+    client: Client,
     service: Annotated[
         str | None, typer.Argument(help="Only this one: NAME or NAMESPACE/NAME.", metavar="[SERVICE]", autocompletion=complete_service)
     ] = None,
-    lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last events.", min=1, max=10_000)] = 50,
+    lines: Annotated[int, typer.Option("--lines", help="How many of the last events.", min=1, max=10_000)] = 50,
     kind: Annotated[EventKind | None, typer.Option("--kind", help="Only events of this kind.")] = None,
     output: Output = Format.TABLE,
-    data: Data = None,
 ) -> None:
     """Print who woke what, and what else happened; the newest last."""
-    path = "/api/v1/events" if service is None else service_path(service, "events")
-    found = connect(data).get(f"{path}?limit={lines}" + (f"&kind={kind.value}" if kind is not None else ""))["events"]
+    path = "/api/v1/events" if service is None else client.service(service, "events")
+    found = client.get(f"{path}?limit={lines}" + (f"&kind={kind.value}" if kind is not None else ""))["events"]
     found.reverse()
     if output is Format.JSON:
         print_json(found)

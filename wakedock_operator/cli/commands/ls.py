@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from wakedock_operator.cli.client import Client
-from wakedock_operator.cli.instance import Data, connect, short_name
+from wakedock_operator.cli.asking import asking
+from wakedock_operator.cli.client import Client, short_name
 from wakedock_operator.cli.output import Format, Output, print_json, print_table, table
 from wakedock_operator.cli.times import age, clock, moment, span
 
@@ -17,13 +17,13 @@ COLUMNS = ("NAME", "HOSTS", "STATE", "REASON", "SINCE", "IDLE", "NEXT")
 WIDE = (*COLUMNS, "PATHS", "PINNED UNTIL", "WHY")
 
 
+@asking
 def command(
+    client: Client,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on with each change, until Ctrl-C.")] = False,
     output: Output = Format.TABLE,
-    data: Data = None,
 ) -> None:
     """List the services: which are awake, and why."""
-    client = connect(data)
     if watch:
         _watch(client, output)
         return

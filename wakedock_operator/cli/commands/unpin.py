@@ -2,12 +2,14 @@
 
 import sys
 
-from wakedock_operator.cli.instance import Data, Service, connect, service_path
+from wakedock_operator.cli.asking import Service, asking
+from wakedock_operator.cli.client import Client
 
 
-def command(service: Service, data: Data = None) -> None:
+@asking
+def command(client: Client, service: Service) -> None:
     """Take the pin off a service; it sleeps again when nobody needs it."""
-    answer = connect(data).delete(service_path(service, "pin"))
+    answer = client.delete(client.service(service, "pin"))
     if answer["warning"]:
         print(f"warning: {answer['warning']}", file=sys.stderr)
     print(f"{service} is not pinned")

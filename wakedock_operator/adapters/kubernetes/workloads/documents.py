@@ -65,3 +65,8 @@ def holds(document: Document, type_: str) -> bool:
     """Whether the condition of this type is True."""
     found = condition(document, type_)
     return found is not None and found.get("status") == "True"
+
+
+def restarts(pod: Document) -> int:
+    """How often containers of a pod were started again."""
+    return sum(int(each.get("restartCount") or 0) for each in status(pod).get("containerStatuses") or ())

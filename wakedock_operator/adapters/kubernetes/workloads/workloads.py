@@ -1,6 +1,9 @@
 """The port `Workloads` over the API server: what the controller may do, which is everything."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import replace
 
 import structlog
@@ -12,7 +15,7 @@ from wakedock_operator.adapters.kubernetes.children.names import stable_service
 from wakedock_operator.adapters.kubernetes.client import Api, Raw
 from wakedock_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
 from wakedock_operator.adapters.kubernetes.workloads import logs, scaling, selectors
-from wakedock_operator.adapters.kubernetes.workloads.documents import metadata, spec, status
+from wakedock_operator.adapters.kubernetes.workloads.documents import metadata, restarts, spec, status, uid
 from wakedock_operator.adapters.kubernetes.workloads.instances import address
 from wakedock_operator.adapters.kubernetes.workloads.seen import Missing, look
 from wakedock_operator.adapters.kubernetes.workloads.targets import APPS, DEPLOYMENT, STATEFUL_SET, Target, namespaced, target_of
@@ -24,6 +27,10 @@ from wakedock_operator.core.status import FailureReason
 from wakedock_operator.ports.workloads import Unsupported, VersionMoved, VetoResult
 from wakedock_operator.resource import Key, WakeService
 from wakedock_operator.resource.backends import Backend, refusal
+
+NEXT_RUN = 1.0
+"""Seconds between two looks for output that goes on elsewhere."""
+ALL_LINES = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -136,8 +143,20 @@ class KubernetesWorkloads(KubernetesWaking):
         return await logs.tail(self._api, memory.best, lines=lines)
 
     async def follow(self, key: Key, *, lines: int) -> AsyncIterator[str]:
-        for line in await self.logs(key, lines=lines):
-            yield line
+        """From pod to pod, and from one start of a container to the next, until the service is gone."""
+        last: tuple[str, int] | None = None
+        while self._lookup(key) is not None:
+            await self.observe(key)
+            pod = self._memories[key].best
+            run = None if pod is None else (uid(pod), restarts(pod))
+            if pod is not None and run != last and status(pod).get("phase") != "Pending":
+                # A container that is about to start again has no output to follow yet.
+                with contextlib.suppress(Invalid, NotFound):
+                    async with aclosing(logs.follow(self._api, pod, lines=lines if last is None else ALL_LINES)) as said:
+                        async for line in said:
+                            yield line
+                    last = run
+            await asyncio.sleep(NEXT_RUN)
 
     def _remember(self, key: Key, uid: str, service: WakeService, target: Target) -> None:
         before = self._ensured.get(key)
