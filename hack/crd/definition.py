@@ -19,7 +19,7 @@ _columns = (
     ("Hosts", "string", ".spec.hosts", "The hosts that lead to the app."),
     ("State", "string", ".status.state", "What the app does."),
     ("Reason", "string", ".status.reason", "Why it is so."),
-    ("Idle-Since", "date", ".status.idleSince", "How long the awake app has not been in use."),
+    ("Since", "date", ".status.since", "How long requests have been going where they go."),
     ("Age", "date", ".metadata.creationTimestamp", "How long the WakeService has been there."),
 )
 

@@ -18,7 +18,6 @@ def status() -> Schema:
         observedGeneration=_number("The generation of the definition that this status was last made from."),
         state=_text("What the app does, in one word, such as `Asleep`, `Waking` or `Awake`. For people.", 64),
         reason=_text("Why it is so, in one word. For people; the conditions say more.", 128),
-        idleSince=_time("Since when the awake app has not been in use; left out while it is. For people."),
         serving=_word("Where requests go: to the app, to the hold while it is drained, or to the hold because it sleeps.", Serving),
         epoch=_number("Grows with each change of `serving`; what a gateway says about an older one is void."),
         since=_time("When `serving` last changed."),

@@ -11,7 +11,7 @@ from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureRe
 from wakedock_operator.core.vetoes import Veto, VetoReason
 from wakedock_operator.resource import Key
 
-ACCEPTED, ROUTED, AWAKE, READY, BLOCKED = ConditionType
+ACCEPTED, ROUTED, AWAKE, READY, BLOCKED, BYPASS = ConditionType
 FAILED = Drain(DrainReason.START_FAILED, forced=True, cause=Failure("one", FailureReason.EXITED, "exit code 1"))
 LOST = (Claimed("shop.test", "/", Key("default", "shop")),)
 PINNED = Veto(VetoReason.PINNED, "pinned awake")
@@ -58,6 +58,13 @@ def test_a_condition_says_what_an_operator_needs(given: Status, findings: Findin
     found = next(c for c in conditions(given, findings, NOW) if c.type == of)
     assert (found.status, found.reason) == (value, reason)
     assert message in found.message
+
+
+def test_what_bypasses_the_gateways_is_named_and_only_then():
+    assert [c.type for c in conditions(status(Stage.AWAKE), Findings(), NOW) if c.type == BYPASS] == []
+    (found,) = [c for c in conditions(status(Stage.AWAKE), Findings(bypasses=("web", "web-2")), NOW) if c.type == BYPASS]
+    assert (found.status, found.reason) == ("True", "SamePods")
+    assert "web, web-2" in found.message
 
 
 def test_a_condition_keeps_the_time_of_its_last_change_of_value():

@@ -12,12 +12,14 @@ from wakedock_operator.adapters.clock import SystemClock
 from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
 from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
+from wakedock_operator.adapters.kubernetes.children.replicas import restore_ended
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError
 from wakedock_operator.adapters.kubernetes.events import KubernetesJournal
 from wakedock_operator.adapters.kubernetes.gateways import PodGateways
 from wakedock_operator.adapters.kubernetes.kopf_feed import KopfFeed
 from wakedock_operator.adapters.kubernetes.lease import holding
+from wakedock_operator.adapters.kubernetes.refusals import Refusals
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.adapters.kubernetes.sweep import Sweep
 from wakedock_operator.adapters.kubernetes.watching import Watching
@@ -102,7 +104,7 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
         journal=KubernetesJournal(
             api,
             instance=settings.name,
-            uid_of=lambda key: None if (entry := shelf.entry(key)) is None else entry.uid,
+            uid_of=lambda key: None if (seen := shelf.seen(key)) is None else seen.uid,
             on_drop=metrics.journal_dropped,
         ),
         gateways=PodGateways(api, namespace=settings.namespace, selector=settings.gateway_selector),
@@ -186,7 +188,9 @@ async def _decide(parts: Parts) -> None:
             working = {
                 asyncio.create_task(controller.run(), name="deciding"),
                 asyncio.create_task(callers.run(), name="callers"),
+                asyncio.create_task(Refusals(parts.api, parts.shelf, parts.journal, parts.clock).run(), name="refusals"),
             }
+            restoring = asyncio.create_task(_restore_ended(parts), name="restoring")
             losing = asyncio.create_task(lost.wait(), name="losing")
             try:
                 ended, _ = await asyncio.wait({*working, losing}, return_when=asyncio.FIRST_COMPLETED)
@@ -194,9 +198,26 @@ async def _decide(parts: Parts) -> None:
                     task.result()
                 log.warning("the lease was lost")
             finally:
-                for task in (*working, losing):
+                for task in (*working, restoring, losing):
                     task.cancel()
-                await asyncio.wait({*working, losing})
+                await asyncio.wait({*working, restoring, losing})
+
+
+async def _restore_ended(parts: Parts) -> None:
+    """Targets of WakeServices that were deleted while no operator ran get their replicas back."""
+    while True:
+        try:
+            restored = await restore_ended(parts.api, lambda: _uids(parts), parts.settings.watch_namespaces or None)
+        except ApiError as error:
+            log.warning("what was left behind cannot be put back yet", error=str(error), again_in=AGAIN)
+            await asyncio.sleep(AGAIN)
+        else:
+            log.info("put back what ended WakeServices have left", targets=[str(target) for target in restored])
+            return
+
+
+async def _uids(parts: Parts) -> frozenset[str]:
+    return frozenset([raw["metadata"]["uid"] for path in _paths(parts.settings) for raw in await parts.api.read_all(path)])
 
 
 async def _health(parts: Parts) -> Health:

@@ -252,6 +252,7 @@ class Controller:
             suspended=facts.suspended,
             crashed=None if failure is None or facts.backend.live else failure.message,
             blocked=None if step is None else step.blocked,
+            bypasses=self._workloads.bypasses(key),
         )
 
     async def _rest(self, key: Key, facts: controller.Facts, step: controller.Rest, memory: Memory) -> float | None:

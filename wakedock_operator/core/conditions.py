@@ -1,4 +1,4 @@
-"""What an operator reads: five conditions per service, each with a documented reason.
+"""What an operator reads: a handful of conditions per service, each with a documented reason.
 
 `Ready` is true, asleep or awake, whenever a request would be served.
 """
@@ -21,6 +21,8 @@ class ConditionType(StrEnum):
     AWAKE = "Awake"
     READY = "Ready"
     SLEEP_BLOCKED = "SleepBlocked"
+    BYPASS = "Bypass"
+    """Only where it holds: something leads to the app past the gateways."""
 
 
 class AcceptedReason(StrEnum):
@@ -29,6 +31,8 @@ class AcceptedReason(StrEnum):
     ACCEPTED = "Accepted"
     KEPT_LAST_GOOD = "KeptLastGood"
     """The newest definition is broken; the last good one is served."""
+    INVALID = "Invalid"
+    """It cannot be served, and no earlier definition could."""
 
 
 class RoutedReason(StrEnum):
@@ -43,6 +47,13 @@ class RoutedReason(StrEnum):
     """Caddy refused its route."""
 
 
+class BypassReason(StrEnum):
+    """Reasons of `Bypass`."""
+
+    SAME_PODS = "SamePods"
+    """Other Services select the same pods."""
+
+
 class ReadyReason(StrEnum):
     """Reasons of `Ready`."""
 
@@ -50,6 +61,7 @@ class ReadyReason(StrEnum):
     SUSPENDED = "Suspended"
     START_FAILED = "StartFailed"
     NOT_ROUTED = "NotRouted"
+    NOT_ACCEPTED = "NotAccepted"
     CRASHED = "Crashed"
 
 
@@ -67,11 +79,15 @@ class Findings:
     crashed: str | None = None
     """Why the app is not there although it is awake: the next request starts it again."""
     blocked: Veto | None = None
+    bypasses: Sequence[str] = ()
+    """Services that lead to the app past the gateways."""
 
 
 def conditions(status: Status, findings: Findings, now: datetime) -> tuple[Condition, ...]:
     """The conditions of `status`; one that did not change its value keeps the time of its last change."""
-    found = (_accepted(findings), _routed(findings), _awake(status), _ready(status, findings), _blocked(status, findings))
+    found = [_accepted(findings), _routed(findings), _awake(status), _ready(status, findings), _blocked(status, findings)]
+    if findings.bypasses:
+        found.append(_bypass(findings))
     before = {condition.type: condition for condition in status.conditions}
     return tuple(_dated(condition, before.get(condition.type), now) for condition in found)
 
@@ -136,3 +152,9 @@ def _blocked(status: Status, findings: Findings) -> Condition:
     if findings.blocked is None or status.serving is Serving.ASLEEP:
         return _false(ConditionType.SLEEP_BLOCKED, "NotBlocked")
     return _true(ConditionType.SLEEP_BLOCKED, findings.blocked.reason, findings.blocked.message)
+
+
+def _bypass(findings: Findings) -> Condition:
+    names = ", ".join(findings.bypasses)
+    message = f"requests through {names} do not pass the gateways: they wake nothing, keep nothing awake, and are cut by a sleep"
+    return _true(ConditionType.BYPASS, BypassReason.SAME_PODS, message)

@@ -1,6 +1,6 @@
 """What runs: processes, containers, Deployments."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -84,6 +84,10 @@ class Workloads(Waking, Protocol):
 
     async def remove(self, key: Key, uid: str) -> None:
         """Remove what `ensure` made. The workload must have been stopped."""
+        ...
+
+    def bypasses(self, key: Key) -> Sequence[str]:
+        """Names of what leads to the app past the gateways, as far as `ensure` has seen. No I/O."""
         ...
 
     def keys(self) -> frozenset[Key]:

@@ -1,7 +1,7 @@
 """What is known of all WakeServices, in memory: fed by a watch and by the answers to own writes, read by the catalogue and the board."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import structlog
 
@@ -120,10 +120,14 @@ class Shelf:
         seen = self._seen.get(key)
         return None if seen is None else seen.entry
 
+    def refused(self) -> Iterator[Seen]:
+        """Objects that could never be served."""
+        return (seen for seen in self._seen.values() if seen.entry is None and seen.problem is not None)
+
     def status(self, key: Key) -> Status | None:
-        """Its status."""
+        """Its status; None for one without a definition that can be served: it is left as it is, and not taken for one that has ended."""
         seen = self._seen.get(key)
-        return None if seen is None else seen.status
+        return None if seen is None or seen.entry is None else seen.status
 
     def replicas(self, key: Key) -> int | None:
         """How many instances its workload last had, as its status says."""
@@ -131,8 +135,8 @@ class Shelf:
         return None if status is None else status.replicas
 
     def keys(self) -> frozenset[Key]:
-        """Every object with a status."""
-        return frozenset(key for key, seen in self._seen.items() if seen.status is not None)
+        """Every object that has a definition and a status."""
+        return frozenset(key for key, seen in self._seen.items() if seen.entry is not None and seen.status is not None)
 
     def versions(self) -> dict[str, int]:
         """The version of every object that is known, by uid."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,6 +98,10 @@ class ProcessWorkloads:
         if self._ports.fix(service.key, service.spec.port) and supervisor.empty:
             self._ports.release(service.key)
         supervisor.define(service, uid)
+
+    def bypasses(self, key: Key) -> Sequence[str]:
+        """None: whoever knows an app's port of this start may use it, and nobody can tell."""
+        return ()
 
     async def remove(self, key: Key, uid: str) -> None:
         """As the port says. What still runs is ended; the key is known until nothing of it is left."""

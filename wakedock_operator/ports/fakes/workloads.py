@@ -1,7 +1,7 @@
 """Workloads in memory: the test decides when an instance starts, answers, crashes and goes."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from wakedock_operator.core.observation import Instance, Observation
@@ -48,6 +48,7 @@ class FakeWorkloads:
         self.vetoes: dict[Key, VetoResult] = {}
         self.refused_starts: dict[Key, Failure] = {}
         """What a start ends with at once, as long as it stands here; each under an id of its own."""
+        self.bypassed: dict[Key, Sequence[str]] = {}
         self._workloads: dict[Key, _Workload] = {}
         self._born: defaultdict[Key, int] = defaultdict(int)
         self._changes: Changes[Key] = Changes()
@@ -124,6 +125,10 @@ class FakeWorkloads:
             workload.started_from = service
         workload.uid, workload.definition = uid, service
         self._changes.announce(service.key)
+
+    def bypasses(self, key: Key) -> Sequence[str]:
+        """See Workloads."""
+        return self.bypassed.get(key, ())
 
     async def remove(self, key: Key, uid: str) -> None:
         """See Workloads."""

@@ -6,7 +6,7 @@ One entry per target; it goes when the replicas were put back, and the ConfigMap
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType
@@ -60,16 +60,17 @@ async def remember(api: Api, target: Target, count: int, uid: str) -> None:
         return
 
 
-async def put_back(api: Api, kinds: Kinds, target: Target) -> bool:
+async def put_back(api: Api, kinds: Kinds, target: Target, *, uid: str = "") -> bool:
     """Give a target at zero its remembered replicas and drop the entry; True if replicas were put back.
 
-    A target above zero keeps what it has, and one that is gone needs nothing: in both cases only the entry goes.
+    A target above zero keeps what it has, and one that is gone needs nothing: in both cases only the entry goes. With `uid` nothing
+    happens to an entry that another WakeService has written meanwhile.
     """
-    count = await remembered(api, target)
-    if count is None:
+    entry = _entry(target.namespace, (await _read(api, target.namespace)).get(entry_name(target)))
+    if entry is None or (uid and entry.uid != uid):
         return False
     try:
-        changed = await scaling.start(api, await kinds.path(target), count)
+        changed = await scaling.start(api, await kinds.path(target), entry.replicas)
     except (NotFound, UnknownKind):
         changed = False
     await drop(api, target)
@@ -105,13 +106,20 @@ async def entries(api: Api, namespaces: Iterable[str] | None) -> AsyncIterator[R
 
 async def restore_all(api: Api, namespaces: Iterable[str] | None = None) -> list[Target]:
     """Put back the replicas of every target at zero, for an uninstallation; returns those that were scaled. None: the whole cluster."""
-    return await restore_ended(api, (), namespaces)
-
-
-async def restore_ended(api: Api, uids: Collection[str], namespaces: Iterable[str] | None = None) -> list[Target]:
-    """Put back the replicas of targets whose WakeService is none of `uids` any more; returns those that were scaled."""
     kinds = Kinds(api)
-    return [each.target async for each in entries(api, namespaces) if each.uid not in uids and await put_back(api, kinds, each.target)]
+    return [each.target async for each in entries(api, namespaces) if await put_back(api, kinds, each.target)]
+
+
+async def restore_ended(api: Api, alive: Callable[[], Awaitable[Collection[str]]], namespaces: Iterable[str] | None = None) -> list[Target]:
+    """Put back the replicas of targets whose WakeService has ended while nobody watched; returns those that were scaled.
+
+    `alive` lists the uids of all WakeServices. It is called after the entries were read: whoever has written one is in that list then.
+    """
+    found = [each async for each in entries(api, namespaces)]
+    if not found:
+        return []
+    uids, kinds = await alive(), Kinds(api)
+    return [each.target for each in found if each.uid not in uids and await put_back(api, kinds, each.target, uid=each.uid)]
 
 
 def _path(namespace: str) -> str:

@@ -1,5 +1,6 @@
 """The Services of an app: `NAME-wakedock`, its address that stays whatever pods come and go, and the one for callers in the cluster."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from wakedock_operator.adapters.kubernetes.children.names import CALLERS_PORT, labels, owner, stable_service
@@ -9,7 +10,7 @@ from wakedock_operator.resource.callers import DEFAULT_PORT
 Json = dict[str, Any]
 
 
-def stable(key: Key, uid: str, *, port: int, selector: dict[str, str]) -> Json:
+def stable(key: Key, uid: str, *, port: int, selector: Mapping[str, str]) -> Json:
     """It leads to the same port of the pods: ready ones alone, as every Service does."""
     return {
         "apiVersion": "v1",
@@ -22,7 +23,7 @@ def stable(key: Key, uid: str, *, port: int, selector: dict[str, str]) -> Json:
         },
         "spec": {
             "type": "ClusterIP",
-            "selector": selector,
+            "selector": dict(selector),
             "ports": [{"name": "app", "port": port, "protocol": "TCP", "targetPort": port}],
         },
     }

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 from wakedock_operator.adapters.kubernetes.children import deployment, replicas
 from wakedock_operator.adapters.kubernetes.children import service as services
 from wakedock_operator.adapters.kubernetes.children.applying import apply
+from wakedock_operator.adapters.kubernetes.children.bypass import Bypasses
 from wakedock_operator.adapters.kubernetes.children.names import stable_service
 from wakedock_operator.adapters.kubernetes.client import Api, Raw
 from wakedock_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
@@ -35,6 +36,14 @@ ALL_LINES = 10_000
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How pods are found: by the labels of a Service's selector (None: labels cannot say it), and the labels that they have."""
+
+    selector: Mapping[str, str] | None
+    pods: Mapping[str, str]
+
+
 class KubernetesWorkloads(KubernetesWaking):
     """`Workloads` behind `/scale`. Stops carry the workload's version."""
 
@@ -44,6 +53,10 @@ class KubernetesWorkloads(KubernetesWaking):
         super().__init__(api, lookup, count)
         self._ensured: dict[Key, tuple[str, WakeService]] = {}
         self._by_target: dict[tuple[str, str, str], set[Key]] = {}
+        self._unfound: set[Key] = set()
+        """Services whose target did not exist yet when they were made."""
+        self._services = Bypasses(api)
+        self._bypasses: dict[Key, Sequence[str]] = {}
 
     def refusal(self, service: WakeService) -> str | None:
         return refusal(service, Backend.KUBERNETES)
@@ -69,16 +82,29 @@ class KubernetesWorkloads(KubernetesWaking):
         key, target = service.key, target_of(service)
         if service.spec.app is not None:
             path = f"{namespaced(APPS, key.namespace, 'deployments')}/{key.name}"
-            first = deployment.first(key, uid, service.spec.app.image or "")
-            await apply(self._api, path, deployment.applied(service, uid), uid=uid, first=first)
-            labels: dict[str, str] | None = deployment.selector(key)
+            wanted = deployment.applied(service, uid)
+            await apply(self._api, path, wanted, uid=uid, first=deployment.first(key, uid, service.spec.app.image or ""))
+            found: Selection | None = Selection(deployment.selector(key), wanted["spec"]["template"]["metadata"]["labels"])
         else:
-            labels = await self._labels_of(target)
+            found = await self._selection(target)
             await self._count_of(target, uid)
-        if service.spec.port is not None and labels is not None:
-            path = f"{namespaced('v1', key.namespace, 'services')}/{stable_service(key)}"
-            await apply(self._api, path, services.stable(key, uid, port=service.spec.port, selector=labels), uid=uid)
+        await self._apply_services(service, uid, found)
+
+    async def _apply_services(self, service: WakeService, uid: str, found: Selection | None) -> None:
+        """The address that stays, where the pods can be found by labels alone, and the Service for callers."""
+        key = service.key
+        if found is None:
+            self._unfound.add(key)
+        else:
+            self._unfound.discard(key)
+            self._bypasses[key] = await self._services.of(key.namespace, found.pods)
+            if service.spec.port is not None and found.selector is not None:
+                path = f"{namespaced('v1', key.namespace, 'services')}/{stable_service(key)}"
+                await apply(self._api, path, services.stable(key, uid, port=service.spec.port, selector=found.selector), uid=uid)
         await self._apply_callers(service, uid)
+
+    def bypasses(self, key: Key) -> Sequence[str]:
+        return self._bypasses.get(key, ())
 
     async def _apply_callers(self, service: WakeService, uid: str) -> None:
         """The Service for callers. One of its default name that is somebody else's is left alone; a chosen name must be free."""
@@ -97,6 +123,8 @@ class KubernetesWorkloads(KubernetesWaking):
         """A target gets its replicas back; what was made for the service goes with it, by its owner reference."""
         known = self._ensured.pop(key, None)
         self._forget(key)
+        self._unfound.discard(key)
+        self._bypasses.pop(key, None)
         if known is None:
             return
         target = target_of(known[1])
@@ -107,6 +135,8 @@ class KubernetesWorkloads(KubernetesWaking):
     async def observe(self, key: Key) -> Observation:
         observation = await super().observe(key)
         entry = self._lookup(key)
+        if entry is not None and key in self._unfound and observation.version:
+            await self._apply_services(entry.service, entry.uid, await self._selection(target_of(entry.service)))
         if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
             await replicas.remember(self._api, target_of(entry.service), observation.desired, entry.uid)
         failure = observation.failure
@@ -166,17 +196,18 @@ class KubernetesWorkloads(KubernetesWaking):
         self._ensured[key] = uid, service
         self._by_target.setdefault((target.namespace, target.kind, target.name), set()).add(key)
 
-    async def _labels_of(self, target: Target) -> dict[str, str] | None:
-        """The labels of the target's own pods, for the Service that stays; None while there is no target, or where labels cannot say it."""
+    async def _selection(self, target: Target) -> Selection | None:
+        """How a target's own pods are found; None while there is no target."""
         try:
             seen = await look(self._api, self._kinds, target)
         except Missing:
             return None
         if (target.kind, target.group) in {(DEPLOYMENT, "apps"), (STATEFUL_SET, "apps")}:
-            template = metadata(spec(seen.workload).get("template") or {})
-            return selectors.service_selector(spec(seen.workload)["selector"], template.get("labels") or {})
+            pods = metadata(spec(seen.workload).get("template") or {}).get("labels") or {}
+            return Selection(selectors.service_selector(spec(seen.workload)["selector"], pods), pods)
         scale = await self._api.get(f"{await self._kinds.path(target)}/scale")
-        return selectors.parse_labels(str(status(scale).get("selector", "")))
+        selector = selectors.parse_labels(str(status(scale).get("selector", "")))
+        return Selection(selector, selector or {})
 
     async def _count_of(self, target: Target, uid: str) -> None:
         """What a target has at first sight is what it wakes to."""
