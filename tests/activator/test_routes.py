@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.machine import HELLO, SHOP, Machine, in_fake_time, service
 from wakedock_operator.activator.routes import SHORTEST_WAKE, TRY_AGAIN, RouteKeeper
+from wakedock_operator.core.routing import Callers
 from wakedock_operator.resource import Key
 
 pytestmark = in_fake_time
@@ -16,11 +17,16 @@ pytestmark = in_fake_time
 class Keeping:
     """A route keeper at work."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, *, ports_within: float = 0.0) -> None:
         self.machine = machine
         self.applied = 0
         self.keeper = RouteKeeper(
-            catalog=machine.catalog, board=machine.board, edge=machine.edge, metrics=machine.metrics, applied=self._count
+            catalog=machine.catalog,
+            board=machine.board,
+            edge=machine.edge,
+            metrics=machine.metrics,
+            applied=self._count,
+            ports_within=ports_within,
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -55,6 +61,33 @@ async def test_the_routes_of_all_services_are_brought_in_force_in_one_apply(keep
     assert keeping.claims == {HELLO: (("hello.localhost", "/"),), SHOP: (("shop.localhost", "/"),)}
     assert keeping.keeper.in_force.is_set()
     assert (machine.edge.loads, keeping.applied, machine.metric("caddy_applies_total", {"outcome": "accepted"})) == (1, 1, 1)
+
+
+async def test_a_service_and_its_port_are_one_apply_where_the_port_comes_soon(machine: Machine):
+    keeping = Keeping(machine, ports_within=1.0)
+    machine.catalog.define(service(port=80))
+    await keeping.start()
+    assert machine.edge.loads == 0
+    machine.catalog.give_port(HELLO, 20_007)
+    await asyncio.sleep(0.2)
+    assert [route.callers for route in machine.edge.routes] == [Callers(20_007)]
+    assert machine.edge.loads == 1
+    await keeping.stop()
+
+
+async def test_a_port_that_does_not_come_is_waited_for_once(machine: Machine):
+    keeping = Keeping(machine, ports_within=1.0)
+    machine.catalog.define(service(port=80))
+    await keeping.start()
+    await asyncio.sleep(1.5)
+    assert (machine.edge.loads, keeping.claims) == (1, {HELLO: (("hello.localhost", "/"),)})
+    machine.catalog.define(service(port=80, hosts=["other.localhost"]))
+    await asyncio.sleep(0.2)
+    assert keeping.claims == {HELLO: (("other.localhost", "/"),)}
+    machine.catalog.give_port(HELLO, 20_007)
+    await asyncio.sleep(0.2)
+    assert [route.callers for route in machine.edge.routes] == [Callers(20_007)]
+    await keeping.stop()
 
 
 async def test_changes_that_come_together_are_one_apply(keeping: Keeping, machine: Machine):

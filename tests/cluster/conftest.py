@@ -14,6 +14,8 @@ from tests.cluster.daemons import Daemons
 from tests.cluster.installation import NAMESPACE, Installation
 from tests.cluster.workloads import Ledger
 
+pytest.register_assert_rewrite("tests.cluster.under_load")
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Path:

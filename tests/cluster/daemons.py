@@ -33,6 +33,15 @@ class Daemons:
         """Start it; it is started, not ready, when this returns."""
         orders.start(self.layout, name)
 
+    def bring_back_api_server(self) -> None:
+        """Start a killed API server; returns when it answers.
+
+        Controllers, scheduler and proxy are started anew: they were refused while it read its roles, and would wait up to a minute after that.
+        """
+        for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
+            self.kill(name)
+        lifecycle.bring_up_daemons(self.layout)
+
     def restore(self) -> None:
         """Thaw and start all that do not run; returns when the cluster is whole."""
         for name, state in orders.states(self.layout).items():

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def helm(kubeconfig: Path, *arguments: str) -> str:
     return ended.stdout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Installation:
     """A release of the chart."""
 
@@ -54,7 +56,7 @@ class Installation:
         """Take the release away, hooks included."""
         helm(self.kubeconfig, "uninstall", RELEASE, "--wait", "--timeout=120s")
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The ClusterIP of the gateways."""
         found: str = self.kubectl.get("service", f"{RELEASE}-gateway")["spec"]["clusterIP"]
@@ -88,6 +90,11 @@ def host(namespace: str, name: str) -> str:
     return f"{name}.{namespace}.test"
 
 
+def reason(status: Object, condition: str) -> str:
+    """The reason of a condition; empty where there is none."""
+    return next((str(each["reason"]) for each in status.get("conditions", ()) if each["type"] == condition), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One WakeService, as the tests look at it."""
@@ -105,6 +112,15 @@ class Seen:
         found: Object = self.kubectl.get("wakeservice", self.name).get("status") or {}
         return found
 
+    def ready(self) -> Object:
+        """Wait until a request would be served, while it sleeps; returns the status."""
+        return self.watch(
+            lambda status: (
+                status.get("serving") == "Asleep"
+                and any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ()))
+            )
+        )
+
     def until(self, serving: str, *, after: int = -1, timeout: int = 60) -> Object:
         """Wait until it serves so in an epoch after `after`; returns the status. The watch of the API server is what is waited on."""
         return self.watch(lambda status: status.get("serving") == serving and status.get("epoch", -1) > after, timeout=timeout)
@@ -118,10 +134,13 @@ class Seen:
         raise TimeoutError(f"{self.name} did not get there in {timeout} s; last seen: {json.dumps(last)}")
 
     def _statuses(self, timeout: int) -> Iterator[Object]:
+        """Every status until the time is over; an API server that is away meanwhile is asked again."""
         path = f"/apis/wakedock.dev/v1alpha1/namespaces/{self.kubectl.namespace}/wakeservices"
-        query = f"?watch=true&fieldSelector=metadata.name%3D{self.name}&timeoutSeconds={timeout}"
-        with self.kubectl.following("get", "--raw", path + query) as lines:
-            for line in lines:
-                event = json.loads(line)
-                if event["type"] in {"ADDED", "MODIFIED"}:
-                    yield event["object"].get("status") or {}
+        deadline = time.monotonic() + timeout
+        while (left := round(deadline - time.monotonic())) > 0:
+            query = f"?watch=true&fieldSelector=metadata.name%3D{self.name}&timeoutSeconds={left}"
+            with self.kubectl.following("get", "--raw", path + query) as lines:
+                for line in lines:
+                    event = json.loads(line)
+                    if event["type"] in {"ADDED", "MODIFIED"}:
+                        yield event["object"].get("status") or {}

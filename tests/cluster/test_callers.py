@@ -21,7 +21,7 @@ def get(kubectl: Kubectl, url: str) -> str:
 def test_another_pod_wakes_an_app_by_its_name(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     kubectl.apply(app(kubectl.namespace, "wiki", hosts=[]))
     wiki = Seen(kubectl, "wiki")
-    asleep = wiki.until("Asleep")
+    asleep = wiki.ready()
     callers_address(kubectl, "wiki")
     for url in ("http://wiki", f"http://wiki.{kubectl.namespace}.svc.cluster.local/page"):
         assert get(kubectl, url).startswith("200")
@@ -40,7 +40,7 @@ def test_a_target_gets_the_name_that_its_definition_chooses(wakedock: Installati
     kubectl.apply(
         wakeservice(kubectl.namespace, "shop", hosts=[], targetRef={"name": "shop"}, service={"name": "shop-awake", "port": 8000})
     )
-    Seen(kubectl, "shop").until("Asleep")
+    Seen(kubectl, "shop").ready()
     kubectl("wait", "--for=create", "endpointslice/shop-awake-wakedock-ipv4", "--timeout=30s")
     kubectl("exec", "deployment/ledger", "--", "/testapp", "reach", "shop-awake:8000")
     assert get(kubectl, "http://shop-awake:8000/").startswith("200")
@@ -49,7 +49,7 @@ def test_a_target_gets_the_name_that_its_definition_chooses(wakedock: Installati
 
 def test_networks_limit_the_callers(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     kubectl.apply(app(kubectl.namespace, "wiki", service={"from": ["192.0.2.0/24"]}))
-    Seen(kubectl, "wiki").until("Asleep")
+    Seen(kubectl, "wiki").ready()
     callers_address(kubectl, "wiki")
     with pytest.raises(ClusterError):
         get(kubectl, "http://wiki")

@@ -29,7 +29,7 @@ class Terminal:
 def test_a_person_sees_and_steers_an_app(wakedock: Installation, kubectl: Kubectl):
     wakedock_ = Terminal(kubectl)
     kubectl.apply(app(kubectl.namespace, "hello", idleTimeout="1h"))
-    Seen(kubectl, "hello").until("Asleep")
+    Seen(kubectl, "hello").ready()
     name = f"{kubectl.namespace}/hello"
     assert name in wakedock_("ls")
     assert wakedock_("wake", "hello") == f"{name} is awake\n"

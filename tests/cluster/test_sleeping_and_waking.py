@@ -3,25 +3,18 @@
 import asyncio
 import json
 import urllib.error
-import urllib.request
-from typing import Any
 
 import pytest
 
 from hack.cluster.kubectl import Kubectl
 from tests.audit import changes
-from tests.cluster.installation import Installation, Seen, app, host, wakeservice
+from tests.cluster.asking import ask
+from tests.cluster.installation import Installation, Seen, app, host, reason, wakeservice
 from tests.cluster.load import Load
 from tests.cluster.workloads import Ledger, workload
 from tests.soak.generator import exchange
 
 pytestmark = pytest.mark.cluster
-
-
-def ask(address: str, host: str, *, data: bytes | None = None) -> tuple[int, bytes]:
-    request = urllib.request.Request(f"http://{address}/", data=data, headers={"Host": host})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return answer.status, answer.read()
 
 
 def replicas(kubectl: Kubectl, what: str) -> int:
@@ -32,7 +25,7 @@ def replicas(kubectl: Kubectl, what: str) -> int:
 def test_an_app_sleeps_wakes_on_a_request_and_sleeps_again(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(app(kubectl.namespace, "hello"))
     hello = Seen(kubectl, "hello")
-    asleep = hello.until("Asleep")
+    asleep = hello.ready()
     assert replicas(kubectl, "deployment/hello") == 0
     kubectl("wait", "--for=condition=Ready", "wakeservice/hello", "--timeout=10s")
     assert ask(wakedock.address, host(kubectl.namespace, "hello"), data=b"form")[0] == 200
@@ -47,7 +40,7 @@ def test_an_app_sleeps_wakes_on_a_request_and_sleeps_again(wakedock: Installatio
 
 async def test_two_hundred_first_requests_make_one_scale_write(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, written_scales):
     kubectl.apply(app(kubectl.namespace, "crowd", env={"LEDGER": ledger.url, "START_DELAY": "1s"}))
-    Seen(kubectl, "crowd").until("Asleep")
+    Seen(kubectl, "crowd").ready()
     crowd = host(kubectl.namespace, "crowd")
     statuses = await asyncio.gather(*(first(wakedock.address, crowd, f"crowd-{number}") for number in range(200)))
     assert statuses == [200] * 200
@@ -70,7 +63,7 @@ def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Insta
     kubectl("rollout", "status", f"{kind.lower()}/shop", "--timeout=90s")
     kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"kind": kind, "name": "shop"}))
     shop = Seen(kubectl, "shop")
-    asleep = shop.until("Asleep")
+    asleep = shop.ready()
     kubectl("wait", "--for=jsonpath={.spec.replicas}=0", f"{kind.lower()}/shop", "--timeout=30s")
     assert ask(wakedock.address, host(kubectl.namespace, "shop"))[0] == 200
     assert replicas(kubectl, f"{kind.lower()}/shop") == 3
@@ -84,7 +77,7 @@ def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubec
     kubectl.apply(workload("shop", replicas=1))
     kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
     shop = Seen(kubectl, "shop")
-    asleep = shop.until("Asleep")
+    asleep = shop.ready()
     kubectl("scale", "deployment/shop", "--replicas=2")
     awake = shop.until("Awake", after=asleep["epoch"])
     assert (awake["wokenBy"], awake["replicas"]) == ("Scaled", 2)
@@ -106,14 +99,10 @@ def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Inst
     assert (blocked["serving"], blocked["undone"], blocked["undoneBy"]) == ("Awake", 3, "kubectl")
 
 
-def reason(status: dict[str, Any], condition: str) -> str:
-    return next((str(each["reason"]) for each in status.get("conditions", ()) if each["type"] == condition), "")
-
-
 def test_a_person_asks_with_annotations(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(app(kubectl.namespace, "hello", idleTimeout="1h"))
     hello = Seen(kubectl, "hello")
-    asleep = hello.until("Asleep")
+    asleep = hello.ready()
     kubectl("annotate", "wakeservice/hello", "wakedock.dev/wake=1")
     awake = hello.until("Awake", after=asleep["epoch"])
     assert awake["wokenBy"] == "Command"
@@ -126,7 +115,7 @@ def test_a_missing_image_is_told_to_the_client_and_in_the_status(wakedock: Insta
     broken = app(kubectl.namespace, "broken", wake={"failFast": True})
     broken["spec"]["app"]["image"] = "wakedock.local/nowhere:1"
     kubectl.apply(broken)
-    Seen(kubectl, "broken").until("Asleep")
+    Seen(kubectl, "broken").ready()
     with pytest.raises(urllib.error.HTTPError) as refused:
         ask(wakedock.address, host(kubectl.namespace, "broken"))
     problem = json.loads(refused.value.read())
@@ -137,7 +126,7 @@ def test_a_missing_image_is_told_to_the_client_and_in_the_status(wakedock: Insta
 
 def test_nothing_is_left_of_a_service_that_is_deleted(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(app(kubectl.namespace, "hello"))
-    Seen(kubectl, "hello").until("Asleep")
+    Seen(kubectl, "hello").ready()
     ask(wakedock.address, host(kubectl.namespace, "hello"))
     kubectl("delete", "wakeservice/hello", "--timeout=30s")
     for what in ("deployment/hello", "service/hello-wakedock"):

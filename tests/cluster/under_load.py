@@ -1,13 +1,18 @@
 """A disturbance under load, and the count of what became of every request."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from hack.cluster.kubectl import Kubectl
-from tests.cluster.installation import Installation, Seen, app
+from hack.cluster.layout import ClusterError
+from tests.cluster.installation import Installation, Object, Seen, app
 from tests.cluster.load import Load
 from tests.cluster.workloads import Ledger
+
+AWAY = ("refused", "timeout", "unable to handle the request", "Timeout", "etcdserver", "EOF", "connection reset")
+"""What kubectl says of an API server that is away, or not quite back."""
 
 Disturb = Callable[[], Coroutine[Any, Any, None]]
 
@@ -21,23 +26,50 @@ async def under_load(
     """
     kubectl.apply(app(kubectl.namespace, "shop", env={"LEDGER": ledger.url}, idleTimeout="1h", wake={"timeout": "90s"}))
     shop = Seen(kubectl, "shop")
-    await asyncio.to_thread(shop.until, "Asleep")
-    address, asked = (wakedock.address, shop.host) if not by_service else (callers_address(kubectl, "shop"), f"shop.{kubectl.namespace}")
+    await asyncio.to_thread(shop.ready)
+    # Routed for good before anything is disturbed: what changes a route makes Caddy close connections.
+    by_name = await asyncio.to_thread(callers_address, kubectl, "shop")
+    address, asked = (by_name, f"shop.{kubectl.namespace}") if by_service else (wakedock.address, shop.host)
     load = Load(address, asked, seed=1, pause=0.02)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(load.run())
         disturbing: asyncio.Task[None] = tasks.create_task(disturb())
-        number, epoch = 0, -1
+        number, epoch = 0, 0
         while number < sleeps or not disturbing.done():
-            awake = await asyncio.to_thread(shop.until, "Awake", after=epoch, timeout=90)
+            awake = await asyncio.to_thread(shop.until, "Awake", after=epoch - 1, timeout=90)
             number += 1
-            kubectl("annotate", "--overwrite", "wakeservice/shop", f"wakedock.dev/sleep={number}")
-            epoch = (await asyncio.to_thread(shop.until, "Asleep", after=awake["epoch"], timeout=90))["epoch"]
-        await asyncio.to_thread(shop.until, "Awake", after=epoch, timeout=90)
+            await asyncio.to_thread(put_to_sleep, kubectl, "shop", number)
+            epoch = (await asyncio.to_thread(slept, shop, awake["epoch"], number))["epoch"]
+        await asyncio.to_thread(shop.until, "Awake", after=epoch - 1, timeout=90)
         load.stop()
     served = ledger.served()
     assert load.lost == []
     assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
+
+
+def slept(shop: Seen, epoch: int, number: int) -> Object:
+    """Wait until the sleep is over that was asked for in `epoch`; who looks away for a moment may find the app awake again already."""
+    return shop.watch(
+        lambda status: (
+            status.get("epoch", 0) > epoch
+            and status["serving"] in {"Asleep", "Awake"}
+            and status.get("handled", {}).get("sleep") == str(number)
+        ),
+        timeout=90,
+    )
+
+
+def put_to_sleep(kubectl: Kubectl, name: str, number: int) -> None:
+    """Ask for a sleep, as soon as there is an API server to ask."""
+    while True:
+        try:
+            kubectl("annotate", "--overwrite", f"wakeservice/{name}", f"wakedock.dev/sleep={number}")
+        except ClusterError as error:
+            if not any(word in str(error) for word in AWAY):
+                raise
+            time.sleep(0.5)
+        else:
+            return
 
 
 def callers_address(kubectl: Kubectl, name: str) -> str:

@@ -63,8 +63,9 @@ class Ledger:
 
     @property
     def url(self) -> str:
-        """Where apps of any namespace write."""
-        return f"http://{self.name}.{self.kubectl.namespace}.svc.cluster.local"
+        """Where apps of any namespace write: the pod itself, which is there also while its Service has no ready pod."""
+        (pod,) = self.kubectl.get("pods", f"--selector=app={self.name}")["items"]
+        return f"http://{pod['status']['podIP']}:{PORT}"
 
     def open(self) -> None:
         """Start it; returns when it takes entries."""

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 SHORTEST_WAKE = 60.0
 """The longest `wake.timeout` that the hold is prepared for even where no service asks for it, in seconds."""
 TRY_AGAIN = 0.5
+PORTS_LOOK = 0.05
+"""Seconds between two looks for a port that is on its way."""
 
 
 class RouteKeeper:
@@ -27,7 +29,11 @@ class RouteKeeper:
     away must stay in the in-flight list, or a drain would find nothing and cut it.
     """
 
-    def __init__(self, *, catalog: Catalog, board: Board, edge: Edge, metrics: Metrics, applied: Callable[[], None]) -> None:
+    def __init__(
+        self, *, catalog: Catalog, board: Board, edge: Edge, metrics: Metrics, applied: Callable[[], None], ports_within: float = 0.0
+    ) -> None:
+        """`ports_within` is how long, in seconds, a new service is waited with for its port, so that both come with one apply."""
+        self._ports_within = ports_within
         self._catalog = catalog
         self._board = board
         self._edge = edge
@@ -35,8 +41,14 @@ class RouteKeeper:
         self._applied = applied
         self.in_force = asyncio.Event()
         """Set once the routes of some snapshot are in force."""
+        self.version = 0
+        """That of the catalogue's snapshot whose routes are in force."""
+        self.settled = False
+        """Nothing is waiting to be applied."""
         self._last: tuple[list[Route], float] | None = None
         self._ending: set[Key] = set()
+        self._waited_for: set[Key] = set()
+        """Services whose port did not come in time."""
 
     async def run(self) -> None:
         """Apply until cancelled."""
@@ -45,11 +57,28 @@ class RouteKeeper:
             tasks.create_task(self._follow_catalog(again))
             tasks.create_task(self._follow_ends(again))
             while True:
+                self.settled = self.in_force.is_set() and not again.is_set()
                 await again.wait()
+                self.settled = False
+                if self._ports_within:
+                    await self._await_ports()
                 again.clear()
                 if not await self._apply(self._catalog.current()):
                     await asyncio.sleep(TRY_AGAIN)
                     again.set()
+
+    async def _await_ports(self) -> None:
+        """Wait a moment for the ports of services that are new, for each of them once."""
+        until = asyncio.get_running_loop().time() + self._ports_within
+        while new := self._lacking() - self._waited_for:
+            if asyncio.get_running_loop().time() >= until:
+                self._waited_for |= new
+            await asyncio.sleep(min(PORTS_LOOK, self._ports_within))
+        self._waited_for &= self._lacking()
+
+    def _lacking(self) -> set[Key]:
+        entries = self._catalog.current().entries.values()
+        return {entry.key for entry in entries if entry.service.service_name is not None and entry.callers_port is None}
 
     async def _follow_catalog(self, again: asyncio.Event) -> None:
         last: Snapshot | None = None
@@ -73,6 +102,7 @@ class RouteKeeper:
         routes = [*routing.routes.values(), *(Route(key, ()) for key in sorted(hidden))]
         wanted = (routes, max(longest, SHORTEST_WAKE))
         if wanted == self._last:
+            self.version = snapshot.version
             return True
         try:
             applied = await self._edge.apply(wanted[0], longest_wake=wanted[1])
@@ -81,7 +111,7 @@ class RouteKeeper:
             self._metrics.applied(ok=False)
             return False
         self._metrics.applied(ok=not applied.rejected)
-        self._last = wanted
+        self._last, self.version = wanted, snapshot.version
         self.in_force.set()
         self._applied()
         for key, reason in applied.rejected.items():

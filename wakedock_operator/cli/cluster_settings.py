@@ -59,12 +59,12 @@ class OperatorSettings(Cluster):
         default="app.kubernetes.io/component=gateway,app.kubernetes.io/instance=wakedock",
         description="The labels of the gateways' pods, in the namespace of WakeDock.",
     )
-    gateway_service: str = Field(default="wakedock-gateway", description="The Service of the gateways.")
+    gateway_port: int = Field(default=9090, ge=1, le=65535, description="The port on which gateways say what they have in force.")
     scale_targets: Texts = Field(
         default=("deployments.apps", "statefulsets.apps"),
         description="The kinds of workloads that `targetRef` may name, as `PLURAL.GROUP`: they are watched.",
     )
-    name: str = Field(default="operator", description="How this operator signs: the name of its pod.")
+    name: str = Field(default="", description="How this operator signs, unlike any other. By default the host's name, which is its pod's.")
     lease: str = Field(default="wakedock-operator", description="The Lease that one operator at a time holds.")
 
 

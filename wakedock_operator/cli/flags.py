@@ -31,7 +31,7 @@ _METAVARS = {
     "watch_namespaces": "NAME",
     "name": "NAME",
     "gateway_selector": "LABELS",
-    "gateway_service": "NAME",
+    "gateway_port": "PORT",
     "lease": "NAME",
     "allowed_hosts": "PATH",
     "certificates": "DIR",

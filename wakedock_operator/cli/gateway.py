@@ -32,6 +32,9 @@ from .cluster import accepts, connected, probe_address, watchings
 from .cluster_settings import GatewaySettings
 from .run import raise_descriptor_limit
 
+PORTS_WITHIN = 1.0
+"""Seconds for which a new service is not routed while the operator may be about to give it its port."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -93,7 +96,7 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
                 name=settings.name, drain_patience=settings.drain_patience.total_seconds(), max_held=settings.max_held_total
             ),
         )
-        routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=lambda: None)
+        routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=lambda: None, ports_within=PORTS_WITHIN)
         parts = Parts(settings, shelf, edge, activator, routes, metrics, asyncio.Event())
         departure = Departure(
             api,
@@ -104,7 +107,13 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
             carried=edge.carried,
         )
         await closing.enter_async_context(
-            serve_probes(**probe_address(settings), metrics=metrics, health=lambda: _health(parts), started=parts.started.is_set)
+            serve_probes(
+                **probe_address(settings),
+                metrics=metrics,
+                health=lambda: _health(parts),
+                started=parts.started.is_set,
+                routes=lambda: _routes(parts),
+            )
         )
         watching = watchings(api, settings, shelf)
         feeding = [asyncio.create_task(each.run(), name="watch") for each in watching]
@@ -147,6 +156,12 @@ async def _keep(parts: Parts, departure: Departure, feeding: list[asyncio.Task[N
 
 async def _whole(task: asyncio.Task[None]) -> None:
     await asyncio.shield(task)
+
+
+def _routes(parts: Parts) -> dict[str, object]:
+    """Up to which version of the WakeServices requests are routed, and what Caddy refuses."""
+    version = parts.shelf.told if parts.routes.settled else parts.routes.version
+    return {"version": version, "rejected": {str(key): reason for key, reason in parts.edge.rejected.items()}}
 
 
 async def _health(parts: Parts) -> Health:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from wakedock_operator.adapters.kubernetes.gateways import PodGateways
 from wakedock_operator.adapters.kubernetes.kopf_feed import KopfFeed
 from wakedock_operator.adapters.kubernetes.lease import holding
 from wakedock_operator.adapters.kubernetes.refusals import Refusals
+from wakedock_operator.adapters.kubernetes.routed import GatewayRoutes
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.adapters.kubernetes.sweep import Sweep
 from wakedock_operator.adapters.kubernetes.watching import Watching
@@ -51,6 +53,7 @@ class Parts:
     workloads: KubernetesWorkloads
     journal: KubernetesJournal
     gateways: PodGateways
+    routing: GatewayRoutes
     metrics: Metrics
     clock: SystemClock
     feed: KopfFeed
@@ -59,7 +62,8 @@ class Parts:
 
 def run(settings: OperatorSettings) -> int:
     """Run until SIGTERM or SIGINT."""
-    return asyncio.run(_run(settings))
+    named = settings.model_copy(update={"name": settings.name or socket.gethostname()})
+    return asyncio.run(_run(named))
 
 
 async def _run(settings: OperatorSettings) -> int:
@@ -94,6 +98,7 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
         kubeconfig=settings.kubeconfig,
         context=settings.context,
     )
+    gateways = PodGateways(api, namespace=settings.namespace, selector=settings.gateway_selector)
     parts = Parts(
         settings=settings,
         api=api,
@@ -107,7 +112,8 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
             uid_of=lambda key: None if (seen := shelf.seen(key)) is None else seen.uid,
             on_drop=metrics.journal_dropped,
         ),
-        gateways=PodGateways(api, namespace=settings.namespace, selector=settings.gateway_selector),
+        gateways=gateways,
+        routing=GatewayRoutes(shelf, gateways, port=settings.gateway_port),
         metrics=metrics,
         clock=SystemClock(),
         feed=feed,
@@ -130,6 +136,7 @@ async def _keep(parts: Parts) -> None:
         tasks.create_task(parts.journal.run(), name="events")
         tasks.create_task(parts.sweep.run(), name="sweep")
         tasks.create_task(_gateways(parts).run(), name="gateways")
+        tasks.create_task(parts.routing.run(), name="routing")
         tasks.create_task(watch_loop_lag(parts.metrics), name="loop-lag")
         tasks.create_task(_kopf_runs(parts.feed), name="kopf")
         tasks.create_task(_decide(parts), name="controller")
@@ -183,6 +190,7 @@ async def _decide(parts: Parts) -> None:
                 metrics=parts.metrics,
                 gateways=parts.gateways,
                 tells_wakes=True,
+                routing=parts.routing,
             )
             callers = CallersKeeper(parts.api, parts.shelf, parts.gateways, namespace=settings.namespace)
             working = {

@@ -18,6 +18,7 @@ from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
 from wakedock_operator.ports.gateways import Gateways
 from wakedock_operator.ports.journal import Journal
+from wakedock_operator.ports.routing import Routing
 from wakedock_operator.ports.workloads import Unsupported, VersionMoved, Workloads
 from wakedock_operator.resource import Key, OnExit
 from wakedock_operator.workqueue import WorkQueue
@@ -40,7 +41,7 @@ class Controller:
     """Decides for every service of the catalogue, and for those that have left it.
 
     `edge` is that of the one gateway in this process, if there is one. With `tells_wakes` every wake goes into the history from here, else
-    only those that no gateway tells.
+    only those that no gateway tells. `routing` says what gateways in other processes have in force.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Controller:
         metrics: Metrics,
         gateways: Gateways,
         tells_wakes: bool = False,
+        routing: Routing | None = None,
     ) -> None:
         self._catalog = catalog
         self._board = board
         self._workloads = workloads
         self._edge = edge
+        self._routing = routing
         self._clock = clock
         self._telling = Telling(journal, metrics, clock, tells_wakes=tells_wakes)
         self._memories: dict[Key, Memory] = {}
@@ -80,6 +83,8 @@ class Controller:
             tasks.create_task(self._follow_catalog())
             tasks.create_task(self._follow(self._board.watch()))
             tasks.create_task(self._follow(self._workloads.watch()))
+            if self._routing is not None:
+                tasks.create_task(self._follow(self._routing.changes()))
             tasks.create_task(self._follow_clock())
 
     async def sleep_for_shutdown(self) -> None:
@@ -249,6 +254,7 @@ class Controller:
             problem=None if entry is None else entry.problem or self._memories[key].unmade,
             lost=self._lost.get(key, ()),
             unrouted=None if self._edge is None else self._edge.rejected.get(key),
+            pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
             crashed=None if failure is None or facts.backend.live else failure.message,
             blocked=None if step is None else step.blocked,

@@ -45,6 +45,8 @@ class RoutedReason(StrEnum):
     """Another service had one of its hosts and paths first."""
     REJECTED = "Rejected"
     """Caddy refused its route."""
+    PENDING = "Pending"
+    """Not every gateway routes by its newest definition yet."""
 
 
 class BypassReason(StrEnum):
@@ -75,6 +77,8 @@ class Findings:
     lost: Sequence[Claimed] = ()
     unrouted: str | None = None
     """Why Caddy refused the route."""
+    pending: str | None = None
+    """Why its newest definition is not in force at every gateway."""
     suspended: bool = False
     crashed: str | None = None
     """Why the app is not there although it is awake: the next request starts it again."""
@@ -117,6 +121,8 @@ def _routed(findings: Findings) -> Condition:
     if findings.lost:
         taken = ", ".join(f"{claim.host}{claim.path} belongs to {claim.owner}" for claim in findings.lost)
         return _false(ConditionType.ROUTED, RoutedReason.HOST_TAKEN, f"{taken}, which was first")
+    if findings.pending is not None:
+        return _false(ConditionType.ROUTED, RoutedReason.PENDING, findings.pending)
     if not findings.has_hosts:
         return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, "only its dependants wake it")
     return _true(ConditionType.ROUTED, RoutedReason.ROUTED)
@@ -141,11 +147,18 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.SUSPENDED, "spec.suspend is true: every request is answered with 503")
     if findings.unrouted is not None:
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.unrouted)
+    if findings.pending is not None and not _was_ready(status):
+        return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.pending)
     if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None:
         return _false(ConditionType.READY, ReadyReason.START_FAILED, drain.cause.message)
     if findings.crashed is not None and status.serving is Serving.AWAKE:
         return _true(ConditionType.READY, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
     return _true(ConditionType.READY, ReadyReason.SERVED)
+
+
+def _was_ready(status: Status) -> bool:
+    """A changed definition takes nothing away: requests go on by the one before until the new one is in force."""
+    return any(condition.type == ConditionType.READY and condition.status == "True" for condition in status.conditions)
 
 
 def _blocked(status: Status, findings: Findings) -> Condition:

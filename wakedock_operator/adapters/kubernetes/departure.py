@@ -9,7 +9,7 @@ from watchfiles import awatch
 
 from wakedock_operator.adapters.kubernetes.callers.slices import API, MANAGED_BY, MANAGER, PLURAL
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
-from wakedock_operator.adapters.kubernetes.errors import ApiError
+from wakedock_operator.adapters.kubernetes.errors import ApiError, Forbidden, Unauthorized
 from wakedock_operator.ports.edge import EdgeUnavailable
 
 STOPPING, DRAINED = "stopping", "drained"
@@ -17,6 +17,8 @@ STOPPING, DRAINED = "stopping", "drained"
 LAG = 2.0
 """Seconds for which nodes may still send requests here after no slice lists this pod as ready: kube-proxy writes its rules each second."""
 PAUSE = 0.2
+UNKNOWN = 2.0
+"""Seconds after an answer that says nothing."""
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +68,14 @@ class Departure:
             for namespace in self._callers_in:
                 path = resource_path(API, PLURAL, namespace=namespace)
                 slices += await self._api.read_all(path, labelSelector=f"{MANAGED_BY}={MANAGER}")
+        except (Forbidden, Unauthorized) as error:
+            # As in an uninstallation, which takes the roles away first: no time will bring the answer.
+            log.warning("the slices may not be read: nothing is known of who sends requests here", error=str(error))
+            await asyncio.sleep(UNKNOWN)
+            return False
         except ApiError as error:
             log.warning("the slices cannot be read; asking again", error=str(error))
+            await asyncio.sleep(UNKNOWN - PAUSE)
             return True
         return any(self._ready_here(endpoint) for found in slices for endpoint in found.get("endpoints") or [])
 

@@ -13,7 +13,8 @@ from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
-from wakedock_operator.adapters.kubernetes.client import Api
+from wakedock_operator.adapters.kubernetes.client import Api, PatchType, Raw, resource_path
+from wakedock_operator.adapters.kubernetes.errors import ApiError
 
 DURATION, RENEW_WITHIN, RETRY = 15, 10, 2
 """Seconds, the defaults of client-go: how long a lease holds, within which time it is renewed, and between two tries."""
@@ -36,7 +37,10 @@ class _Lock(LeaseLock):
 
 @asynccontextmanager
 async def holding(api: Api, *, namespace: str, name: str, identity: str) -> AsyncIterator[asyncio.Event]:
-    """Wait until this process holds the Lease, then enter; the event is set when it is lost. The Lease runs out by itself afterwards."""
+    """Wait until this process holds the Lease, then enter; the event is set when it is lost.
+
+    Afterwards it is given back, so that a successor need not wait; where that fails, it runs out by itself. `identity` is like no other's.
+    """
     led, lost = asyncio.Event(), asyncio.Event()
 
     async def started() -> None:
@@ -69,3 +73,13 @@ async def holding(api: Api, *, namespace: str, name: str, identity: str) -> Asyn
     finally:
         running.cancel()
         await asyncio.wait({running})
+        await _give_back(api, namespace=namespace, name=name, identity=identity)
+
+
+async def _give_back(api: Api, *, namespace: str, name: str, identity: str) -> None:
+    holder = "/spec/holderIdentity"
+    change: list[Raw] = [{"op": "test", "path": holder, "value": identity}, {"op": "remove", "path": holder}]
+    try:
+        await api.patch(resource_path("coordination.k8s.io/v1", "leases", namespace=namespace, name=name), change, kind=PatchType.JSON)
+    except ApiError as error:
+        log.info("the lease was not given back", lease=f"{namespace}/{name}", error=str(error))

@@ -38,6 +38,8 @@ class Shelf:
         self._ended: dict[str, None] = {}
         self._listed: set[str] = set()
         self._snapshot: Snapshot | None = None
+        self._newest = 0
+        self._told = 0
         self._telling: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -62,6 +64,7 @@ class Shelf:
             self._changed()
         if before is None or before.status != seen.status:
             self.statuses.announce(key)
+        self._newest = max(self._newest, seen.version)
 
     def drop(self, raw: Raw) -> None:
         """The object is gone."""
@@ -142,6 +145,11 @@ class Shelf:
         """The version of every object that is known, by uid."""
         return {seen.uid: seen.version for seen in self._seen.values()}
 
+    @property
+    def told(self) -> int:
+        """The newest version up to which readers of definitions were told of every change."""
+        return self._newest if self._telling is None else self._told
+
     def snapshot(self) -> Snapshot:
         """All definitions at this moment; made anew only after a change."""
         if self._snapshot is None:
@@ -149,6 +157,7 @@ class Shelf:
                 entries={key: seen.entry for key, seen in self._seen.items() if seen.entry is not None},
                 problems=tuple(Problem(str(key), seen.problem) for key, seen in self._seen.items() if seen.problem is not None),
                 unreadable=() if self.synced.is_set() else (self._source,),
+                version=self._newest,
             )
         return self._snapshot
 
@@ -158,6 +167,7 @@ class Shelf:
     def _changed(self) -> None:
         self._snapshot = None
         if self._telling is None:
+            self._told = self._newest
             self._telling = asyncio.get_running_loop().call_later(BATCH, self._tell)
 
     def _tell(self) -> None:

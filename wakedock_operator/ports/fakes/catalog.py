@@ -42,6 +42,11 @@ class FakeCatalog:
             self._remembered[service.key] = self._entries[service.key] = entry
         self._publish()
 
+    def give_port(self, key: Key, port: int) -> None:
+        """The service has a port for its callers."""
+        self._remembered[key] = self._entries[key] = replace(self._entries[key], callers_port=port)
+        self._publish()
+
     def spoil(self, key: Key, problem: str) -> None:
         """The newest definition is broken; the last good one stays."""
         self._remembered[key] = self._entries[key] = replace(self._entries[key], problem=problem)

@@ -24,6 +24,9 @@ class Memory:
     """Starts that the API server refused: each is a failure of its own."""
     refused: Failure | None = None
     """What came of the last start, if it was refused."""
+    refused_since: float = 0.0
+    refused_at: float = 0.0
+    """When starts began to be refused, and when the last one was; the loop's clock."""
     desired: int = 0
     version: str = ""
     """Count and version of the last look."""

@@ -32,6 +32,10 @@ UNADDRESSED = ProbeResult(ready=False, detail="the pod has no address yet", wait
 ADDRESS_LOOK = 0.1
 READY_LOOK = 0.25
 """Seconds between two looks at a pod that has no address yet, and at one of which only Kubernetes can say that it is ready."""
+REFUSED_FOR = 3.0
+"""Seconds after which a refusal counts as final."""
+FORGOTTEN = 60.0
+"""Seconds after which the next refusal has nothing to do with the last one."""
 RETURN_LOOK = 0.5
 """Seconds after which an API server that was away is asked again."""
 
@@ -124,13 +128,23 @@ class KubernetesWaking:
         except NotFound:
             memory.attempts += 1
         except (Forbidden, Invalid) as refused:
-            memory.attempts += 1
-            message = f"{target} cannot be scaled: {refused}"
-            memory.refused = Failure(f"{key}/refused/{memory.attempts}", denial(str(refused)), message)
+            memory.refused = self._refused(key, memory, f"{target} cannot be scaled: {refused}")
+            if memory.refused.healable:
+                await asyncio.sleep(RETURN_LOOK)
         except Unavailable:
             self._motion.again(key, RETURN_LOOK)
             raise
         self._changes.announce(key)
+
+    def _refused(self, key: Key, memory: Memory, message: str) -> Failure:
+        """A refusal counts when it lasts: for a moment after its start an API server refuses what its roles allow."""
+        now = asyncio.get_running_loop().time()
+        if memory.refused is None or now - memory.refused_at > FORGOTTEN:
+            memory.refused_since = now
+        memory.refused_at = now
+        memory.attempts += 1
+        lasts = now - memory.refused_since >= REFUSED_FOR
+        return Failure(f"{key}/refused/{memory.attempts}", denial(message), message, healable=not lasts)
 
     async def fence(self, key: Key) -> None:
         entry, memory = self._known(key)

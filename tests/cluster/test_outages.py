@@ -1,0 +1,101 @@
+"""The cluster itself fails: nothing is lost, and what was begun goes on."""
+
+import asyncio
+
+import pytest
+
+from hack.cluster.kubectl import Kubectl
+from tests.cluster.asking import ask
+from tests.cluster.daemons import Daemons
+from tests.cluster.installation import Installation, Seen, app, reason
+from tests.cluster.processes import freeze, thaw
+from tests.cluster.under_load import under_load
+from tests.cluster.workloads import Ledger
+
+pytestmark = [pytest.mark.cluster, pytest.mark.daemons, pytest.mark.timeout(400)]
+
+OUTAGE = 20.0
+HOLDER = "jsonpath={.spec.holderIdentity}"
+
+
+async def test_the_api_server_away_during_a_wake(wakedock: Installation, kubectl: Kubectl, daemons: Daemons):
+    kubectl.apply(app(kubectl.namespace, "shop", wake={"timeout": "90s"}))
+    shop = Seen(kubectl, "shop")
+    await asyncio.to_thread(kubectl, "wait", "--for=condition=Ready", "wakeservice/shop", "--timeout=30s")
+    address = wakedock.address
+    daemons.kill("kube-apiserver")
+    asking = asyncio.create_task(asyncio.to_thread(ask, address, shop.host, data=b"order"))
+    await asyncio.sleep(OUTAGE)
+    assert not asking.done()
+    await asyncio.to_thread(daemons.bring_back_api_server)
+    assert (await asking)[0] == 200
+
+
+async def test_the_api_server_away_while_apps_are_awake_and_go_to_sleep(
+    wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons
+):
+    async def go_away() -> None:
+        await asyncio.sleep(3)
+        daemons.freeze("kube-apiserver")
+        await asyncio.sleep(OUTAGE / 2)
+        daemons.thaw("kube-apiserver")
+        await asyncio.sleep(3)
+        daemons.kill("kube-apiserver")
+        await asyncio.sleep(OUTAGE / 2)
+        await asyncio.to_thread(daemons.bring_back_api_server)
+
+    await under_load(wakedock, kubectl, ledger, go_away)
+
+
+async def test_kubelet_restarted(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons):
+    async def restart() -> None:
+        daemons.kill("kubelet")
+        await asyncio.sleep(5)
+        daemons.start("kubelet")
+
+    await under_load(wakedock, kubectl, ledger, restart)
+
+
+async def test_an_operator_frozen_past_its_lease_while_another_one_takes_over(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    async def freeze_and_thaw() -> None:
+        operator = wakedock.kubectl("get", "lease/wakedock-operator", f"--output={HOLDER}")
+        frozen = freeze("operator", "--lease=wakedock-operator")
+        wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=2")
+        try:
+            other = operator
+            while other in ("", operator):
+                await asyncio.sleep(0.5)
+                other = wakedock.kubectl("get", "lease/wakedock-operator", f"--output={HOLDER}")
+        finally:
+            thaw(frozen)
+            wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=1")
+
+    await under_load(wakedock, kubectl, ledger, freeze_and_thaw, sleeps=5)
+
+
+def test_a_gateway_on_a_lost_node_blocks_sleep_until_somebody_deletes_it(wakedock: Installation, kubectl: Kubectl):
+    """Nobody can know whether it still sends requests to the app."""
+    admin = wakedock.kubectl
+    admin.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "lost"}})
+    labels = {"app.kubernetes.io/name": "wakedock", "app.kubernetes.io/instance": "wakedock", "app.kubernetes.io/component": "gateway"}
+    spec = {
+        "nodeName": "lost",
+        "containers": [{"name": "caddy", "image": "caddy:e2e"}],
+        "tolerations": [{"operator": "Exists"}],
+        "automountServiceAccountToken": False,
+    }
+    admin.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lost-gateway", "labels": labels}, "spec": spec})
+    try:
+        kubectl.apply(app(kubectl.namespace, "shop", idleTimeout="1s"))
+        shop = Seen(kubectl, "shop")
+        asleep = shop.ready()
+        assert ask(wakedock.address, shop.host)[0] == 200
+        awake = shop.until("Awake", after=asleep["epoch"])
+        kubectl("annotate", "wakeservice/shop", "wakedock.dev/sleep=1")
+        blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "GatewayUnreachable")
+        assert blocked["serving"] == "Draining"
+        assert "lost-gateway" in next(each["message"] for each in blocked["conditions"] if each["type"] == "SleepBlocked")
+    finally:
+        admin("delete", "pod/lost-gateway", "--force", "--grace-period=0")
+        admin("delete", "node/lost")
+    shop.until("Asleep", after=awake["epoch"])

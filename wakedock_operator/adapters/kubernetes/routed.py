@@ -1,0 +1,130 @@
+"""Whether the gateways route by the newest definitions: asked of themselves, and only while somebody waits to know."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+
+from wakedock_operator.adapters.kubernetes.gateways import GatewayPod, PodGateways
+from wakedock_operator.adapters.kubernetes.shelf import Shelf
+from wakedock_operator.core.conditions import ConditionType
+from wakedock_operator.ports.catalog import Entry
+from wakedock_operator.ports.changes import Changes
+from wakedock_operator.resource import Key
+
+PATH = "/routes"
+PAUSE = 0.2
+"""Seconds between two questions."""
+PATIENCE = 5.0
+"""Seconds after which a gateway that cannot be asked, say because of a NetworkPolicy, is not waited for."""
+TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    definition: tuple[str, int, int | None]
+    version: int
+    """The newest version of the object when it was first asked about: who has taken that in has the definition."""
+    since: float
+    reason: str = "the gateways have not taken it over yet"
+
+
+class GatewayRoutes:
+    """`Routing` over the gateways' own answers. Keep `run()` running."""
+
+    def __init__(self, shelf: Shelf, gateways: PodGateways, *, port: int) -> None:
+        self._shelf = shelf
+        self._gateways = gateways
+        self._port = port
+        self._changes: Changes[Key] = Changes()
+        self._in_force: dict[Key, tuple[str, int, int | None]] = {}
+        self._waiting: dict[Key, _Waiting] = {}
+        self._asked = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<GatewayRoutes {len(self._waiting)} waited for>"
+
+    def changes(self) -> AsyncIterator[Key]:
+        return self._changes.follow()
+
+    def pending(self, entry: Entry) -> str | None:
+        key, service = entry.key, entry.service
+        definition = entry.uid, entry.generation, entry.callers_port
+        if self._in_force.get(key) == definition or not (service.spec.hosts or entry.callers_port):
+            return None
+        if key not in self._in_force and self._said_routed(key):
+            # An operator that starts: what its predecessor has seen is not asked again for thousands of services.
+            self._in_force[key] = definition
+            return None
+        known = self._waiting.get(key)
+        if known is None or known.definition != definition:
+            seen = self._shelf.seen(key)
+            version = 0 if seen is None else seen.version
+            known = self._waiting[key] = _Waiting(definition, version, asyncio.get_running_loop().time())
+            self._asked.set()
+        return known.reason
+
+    def _said_routed(self, key: Key) -> bool:
+        status = self._shelf.status(key)
+        return status is not None and any(each.type == ConditionType.ROUTED and each.status == "True" for each in status.conditions)
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+            while True:
+                await self._asked.wait()
+                await self._ask(session)
+                if self._waiting:
+                    await asyncio.sleep(PAUSE)
+                else:
+                    self._asked.clear()
+
+    async def _ask(self, session: aiohttp.ClientSession) -> None:
+        pods = [pod for pod in self._gateways.pods() if pod.ready and not pod.ending and pod.addresses]
+        answers = await asyncio.gather(*(self._answer(session, pod) for pod in pods))
+        entries = self._shelf.snapshot().entries
+        now = asyncio.get_running_loop().time()
+        for key, waiting in tuple(self._waiting.items()):
+            if key not in entries:
+                del self._waiting[key]
+                self._in_force.pop(key, None)
+                continue
+            reason = _reason(key, waiting, dict(zip(pods, answers, strict=True)), patient=now - waiting.since < PATIENCE)
+            if reason is None:
+                self._in_force[key] = waiting.definition
+                del self._waiting[key]
+                self._changes.announce(key)
+            elif reason != waiting.reason:
+                waiting.reason = reason
+                self._changes.announce(key)
+
+    async def _answer(self, session: aiohttp.ClientSession, pod: GatewayPod) -> Mapping[str, object] | None:
+        host = f"[{pod.addresses[0]}]" if ":" in pod.addresses[0] else pod.addresses[0]
+        try:
+            async with session.get(f"http://{host}:{self._port}{PATH}") as response:
+                found = await response.json() if response.status == 200 else None
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def _reason(key: Key, waiting: _Waiting, answers: Mapping[GatewayPod, Mapping[str, object] | None], *, patient: bool) -> str | None:
+    """Why it is not in force; None when it is, everywhere where one can know."""
+    if not answers:
+        return "no gateway is ready"
+    late = []
+    for pod, answer in answers.items():
+        if answer is None:
+            if patient:
+                late.append(pod.name)
+            continue
+        rejected, version = answer.get("rejected"), answer.get("version")
+        if isinstance(rejected, dict) and str(key) in rejected:
+            return f"Caddy of {pod.name} refuses it: {rejected[str(key)]}"
+        if not isinstance(version, int) or version < waiting.version:
+            late.append(pod.name)
+    return f"{', '.join(late)}: not taken over yet" if late else None
