@@ -36,7 +36,7 @@ class Daemons:
     def bring_back_api_server(self) -> None:
         """Start a killed API server; returns when it answers.
 
-        Controllers, scheduler and proxy are started anew: they were refused while it read its roles, and would wait up to a minute after that.
+        Controllers, scheduler and proxy are started anew: they were refused while it read its roles, and would wait for up to a minute.
         """
         for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
             self.kill(name)
