@@ -5,7 +5,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ def helm(kubeconfig: Path, *arguments: str) -> str:
     return ended.stdout
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Installation:
     """A release of the chart."""
 
@@ -56,9 +55,9 @@ class Installation:
         """Take the release away, hooks included."""
         helm(self.kubeconfig, "uninstall", RELEASE, "--wait", "--timeout=120s")
 
-    @cached_property
+    @property
     def address(self) -> str:
-        """The ClusterIP of the gateways."""
+        """The ClusterIP of the gateways; asks the API server."""
         found: str = self.kubectl.get("service", f"{RELEASE}-gateway")["spec"]["clusterIP"]
         return found
 

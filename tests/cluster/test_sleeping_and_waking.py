@@ -142,6 +142,7 @@ async def test_no_request_is_lost_or_served_twice_over_sleeps_under_load(
     sleeps, names = (50, 10) if request.config.getoption("--large") else (4, 3)
     apps = [f"app{number}" for number in range(names)]
     kubectl.apply(*(app(kubectl.namespace, name, env={"LEDGER": ledger.url, "ON_SIGTERM": "exit"}, idleTimeout="1h") for name in apps))
+    await asyncio.gather(*(asyncio.to_thread(Seen(kubectl, name).ready) for name in apps))
     loads = [Load(wakedock.address, host(kubectl.namespace, name), seed=number, pause=0.05) for number, name in enumerate(apps)]
     async with asyncio.TaskGroup() as tasks:
         for load in loads:

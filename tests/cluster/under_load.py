@@ -18,13 +18,20 @@ Disturb = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def under_load(
-    wakedock: Installation, kubectl: Kubectl, ledger: Ledger, disturb: Disturb, *, sleeps: int = 3, by_service: bool = False
+    wakedock: Installation,
+    kubectl: Kubectl,
+    ledger: Ledger,
+    disturb: Disturb,
+    *,
+    sleeps: int = 3,
+    by_service: bool = False,
+    env: dict[str, str] | None = None,
 ) -> None:
     """Put an app to sleep by force again and again under steady load while `disturb` does its work; then nothing may be missing.
 
     The load asks the gateways for the app's host, or (`by_service`) the Service of the app's name in its own namespace.
     """
-    kubectl.apply(app(kubectl.namespace, "shop", env={"LEDGER": ledger.url}, idleTimeout="1h", wake={"timeout": "90s"}))
+    kubectl.apply(app(kubectl.namespace, "shop", env={"LEDGER": ledger.url, **(env or {})}, idleTimeout="1h", wake={"timeout": "90s"}))
     shop = Seen(kubectl, "shop")
     await asyncio.to_thread(shop.ready)
     # Routed for good before anything is disturbed: what changes a route makes Caddy close connections.

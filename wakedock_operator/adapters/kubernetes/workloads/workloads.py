@@ -140,7 +140,7 @@ class KubernetesWorkloads(KubernetesWaking):
         if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
             await replicas.remember(self._api, target_of(entry.service), observation.desired, entry.uid)
         failure = observation.failure
-        if failure is not None and failure.reason is FailureReason.CRASH_LOOP:
+        if failure is not None and failure.reason in {FailureReason.CRASH_LOOP, FailureReason.EXITED}:
             last = await logs.last_line(self._api, self._memories[key].best)
             if last:
                 return replace(observation, failure=replace(failure, message=f"{failure.message}; its last line: {last}"))

@@ -1,0 +1,159 @@
+"""What people and controllers do to a workload under WakeDock's hands."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from hack.cluster.kubectl import Kubectl
+from tests.cluster.asking import ask
+from tests.cluster.installation import Installation, Object, Seen, app, host, reason, wakeservice
+from tests.cluster.under_load import under_load
+from tests.cluster.workloads import Ledger, workload
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+
+
+def image(kubectl: Kubectl, name: str) -> str:
+    """What the newest template says."""
+    found: str = kubectl.get("deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
+    return found
+
+
+def test_a_template_changed_at_zero_is_what_wakes(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    kubectl("set", "env", "deployment/shop", "VERSION=2")
+    assert ask(wakedock.address, shop.host)[0] == 200
+    shop.until("Awake", after=asleep["epoch"])
+    (pod,) = kubectl.get("pods", "--selector=app=shop", "--field-selector=status.phase=Running")["items"]
+    assert {"name": "VERSION", "value": "2"} in pod["spec"]["containers"][0]["env"]
+
+
+async def test_restarts_of_the_app_under_load(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    """A rolling restart of an app that answers what it was sent; WakeDock keeps requests away from pods that end."""
+
+    async def restart() -> None:
+        for _ in range(2):
+            kubectl("rollout", "restart", "deployment/shop")
+            await asyncio.sleep(5)
+
+    await under_load(wakedock, kubectl, ledger, restart, env={"ON_SIGTERM": "drain"})
+
+
+def test_a_stuck_rollout_does_not_end_the_pods_that_serve(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl("rollout", "status", "deployment/shop", "--timeout=60s")
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}, idleTimeout="15s"))
+    shop = Seen(kubectl, "shop")
+    shop.until("Awake")
+    kubectl("set", "image", "deployment/shop", "shop=wakedock.local/nowhere:1")
+    blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "RolloutInProgress")
+    assert blocked["serving"] == "Awake"
+    assert ask(wakedock.address, shop.host)[0] == 200
+    kubectl("rollout", "undo", "deployment/shop")
+    shop.until("Asleep", after=blocked["epoch"])
+
+
+def test_an_app_that_ignores_sigterm_is_asleep_for_callers_and_wakes_as_a_new_pod(wakedock: Installation, kubectl: Kubectl):
+    stubborn = app(kubectl.namespace, "shop", env={"ON_SIGTERM": "ignore"}, sleep={"gracePeriod": "20s"})
+    kubectl.apply(stubborn)
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    _, first = ask(wakedock.address, shop.host)
+    awake = shop.until("Awake", after=asleep["epoch"])
+    shop.until("Asleep", after=awake["epoch"])
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=0", "deployment/shop", "--timeout=30s")
+    _, second = ask(wakedock.address, shop.host)
+    assert first != second
+    phases = [
+        pod["metadata"].get("deletionTimestamp") is not None for pod in kubectl.get("pods", "--selector=wakedock.dev/service=shop")["items"]
+    ]
+    assert sorted(phases) == [False, True]
+
+
+def test_a_target_that_is_deleted_is_told_and_comes_back(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}, wake={"timeout": "20s", "failFast": True}))
+    shop = Seen(kubectl, "shop")
+    shop.ready()
+    kubectl("delete", "deployment/shop", "--timeout=60s")
+    kubectl("annotate", "wakeservice/shop", "wakedock.dev/wake=1")
+    failed = shop.watch(lambda status: status.get("state") == "Failed")
+    assert failed["drain"]["cause"]["reason"] == "TargetMissing"
+    kubectl.apply(workload("shop", replicas=1))
+    assert shop.until("Awake", after=failed["epoch"])["wokenBy"] in {"Scaled", "Command"}
+    assert ask(wakedock.address, shop.host)[0] == 200
+
+
+async def test_a_writer_that_applies_its_manifest_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    """As GitOps does, without replicas in the manifest: it undoes nothing."""
+    manifest = workload("shop", env={"LEDGER": ledger.url})
+    del manifest["spec"]["replicas"]
+    kubectl.apply(manifest)
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    shop = Seen(kubectl, "shop")
+    asleep = await asyncio.to_thread(shop.ready)
+    for _ in range(3):
+        assert (await asyncio.to_thread(ask, wakedock.address, shop.host))[0] == 200
+        kubectl.apply(manifest)
+        awake = await asyncio.to_thread(shop.until, "Awake", after=asleep["epoch"])
+        asleep = await asyncio.to_thread(shop.until, "Asleep", after=awake["epoch"])
+        kubectl.apply(manifest)
+    assert shop.status()["undone"] == 0
+
+
+def test_two_definitions_with_one_host(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(app(kubectl.namespace, "first"))
+    Seen(kubectl, "first").ready()
+    kubectl.apply(app(kubectl.namespace, "second", hosts=[host(kubectl.namespace, "first")]))
+    lost = Seen(kubectl, "second").watch(lambda status: reason(status, "Routed") == "HostTaken")
+    message = next(each["message"] for each in lost["conditions"] if each["type"] == "Routed")
+    assert f"{kubectl.namespace}/first" in message
+    ask(wakedock.address, host(kubectl.namespace, "first"))
+    assert Seen(kubectl, "first").until("Awake")["wokenBy"] == "Request"
+
+
+def test_dependencies_wake_in_order_and_sleep_after(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(app(kubectl.namespace, "db", hosts=[]), app(kubectl.namespace, "web", dependsOn=[{"name": "db"}]))
+    db, web = Seen(kubectl, "db"), Seen(kubectl, "web")
+    resting = {seen.name: seen.ready()["epoch"] for seen in (db, web)}
+    assert ask(wakedock.address, web.host)[0] == 200
+    awake = {seen.name: seen.until("Awake", after=resting[seen.name]) for seen in (db, web)}
+    assert (awake["db"]["wokenBy"], awake["web"]["wokenBy"]) in {("Request", "Request"), ("Dependant", "Request")}
+    pods = {name: started(kubectl, name) for name in ("db", "web")}
+    assert pods["db"] <= pods["web"]
+    web_asleep = web.until("Asleep", after=awake["web"]["epoch"])
+    db_asleep = db.until("Asleep", after=awake["db"]["epoch"])
+    assert web_asleep["since"] <= db_asleep["since"]
+
+
+def started(kubectl: Kubectl, name: str) -> str:
+    """When the app's pod was made."""
+    pods: list[Object] = kubectl.get("pods", f"--selector=wakedock.dev/service={name}")["items"]
+    return max(str(pod["metadata"]["creationTimestamp"]) for pod in pods)
+
+
+@pytest.mark.parametrize(
+    "broken, cause",
+    [
+        ({"image": "wakedock.local/nowhere:1"}, "ImagePull"),
+        ({"env": {"EXIT_AFTER": "100ms", "START_DELAY": "1h"}}, "Exited"),
+        ({"resources": {"requests": {"memory": "900Gi"}}}, "Unschedulable"),
+        ({"serviceAccountName": "nobody"}, "AdmissionDenied"),
+    ],
+    ids=["image", "crash", "unschedulable", "denied"],
+)
+def test_causes_are_told_within_seconds(wakedock: Installation, kubectl: Kubectl, broken: dict[str, Any], cause: str):
+    made = app(kubectl.namespace, "broken", env=broken.pop("env", None), wake={"failFast": True, "timeout": "60s"})
+    made["spec"]["app"] |= broken
+    kubectl.apply(made)
+    seen = Seen(kubectl, "broken")
+    asleep = seen.ready()
+    kubectl("annotate", "wakeservice/broken", "wakedock.dev/wake=1")
+    failed = seen.watch(lambda status: status.get("state") == "Failed" and status["epoch"] > asleep["epoch"], timeout=30)
+    assert failed["drain"]["cause"]["reason"] == cause
+    if cause == "Exited":
+        assert "EXIT_AFTER" in failed["drain"]["cause"]["message"]
