@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 REPORTS := build/reports
 
 # Tests that start real programs. They come after the others, as they are slower and say less about where a fault is.
-SYSTEM := (e2e or caddy or grpc or http3 or kubernetes)
+SYSTEM := (e2e or caddy or grpc or http3 or kubernetes or charts)
 # How many tests run at once; pytest -n.
 WORKERS ?= auto
 # The development cluster; it needs no virtual environment.

@@ -90,6 +90,15 @@ async def test_a_port_that_does_not_come_is_waited_for_once(machine: Machine):
     await keeping.stop()
 
 
+async def test_what_changed_beside_the_definitions_is_applied_too(keeping: Keeping, machine: Machine):
+    machine.catalog.define(service())
+    await keeping.start()
+    applied = keeping.applied
+    keeping.keeper.apply_again()
+    await machine.settle()
+    assert keeping.applied == applied + 1
+
+
 async def test_changes_that_come_together_are_one_apply(keeping: Keeping, machine: Machine):
     await keeping.start()
     before = machine.edge.loads

@@ -47,13 +47,19 @@ class RouteKeeper:
         """Nothing is waiting to be applied."""
         self._last: tuple[list[Route], float] | None = None
         self._ending: set[Key] = set()
+        self._again = asyncio.Event()
         self._waited_for: set[Key] = set()
         """Services whose port did not come in time."""
+
+    def apply_again(self) -> None:
+        """Something beside the definitions changed, such as a certificate."""
+        self._last = None
+        self._again.set()
 
     async def run(self) -> None:
         """Apply until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            again = asyncio.Event()
+            again = self._again
             tasks.create_task(self._follow_catalog(again))
             tasks.create_task(self._follow_ends(again))
             while True:

@@ -46,6 +46,11 @@ class GatewaySettings(Serving, Cluster):
     certificates: Path | None = Field(
         default=None, description="A folder with one folder per certificate, each with `tls.crt` and `tls.key`. By default there is no TLS."
     )
+    acme_storage: Path | None = Field(
+        default=None,
+        description="A directory that all gateways share, in which Caddy keeps accounts and certificates of a public authority (ACME). By "
+        "default there is no TLS.",
+    )
     proxy_protocol: Texts = Field(default=(), description="Networks of load balancers that say in the PROXY protocol who their client is.")
     drain_timeout: PositiveDuration = Field(
         default=timedelta(seconds=30), description="How long requests may go on once this gateway is to end; then they are cut."

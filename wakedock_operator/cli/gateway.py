@@ -5,8 +5,10 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
+from watchfiles import awatch
 
 from wakedock_operator.activator.activator import Activator
 from wakedock_operator.activator.desk import Desk
@@ -55,6 +57,8 @@ def run(settings: GatewaySettings) -> int:
     """Run until SIGTERM or SIGINT."""
     if not settings.name:
         raise ConfigurationMistake("a gateway needs a name of its own: give the pod's with --name (or WAKEDOCK_NAME)")
+    if settings.certificates is not None and settings.acme_storage is not None:
+        raise ConfigurationMistake("--certificates and --acme-storage are two ways to the same: give one of them")
     raise_descriptor_limit()
     return asyncio.run(_run(settings))
 
@@ -134,9 +138,9 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
 def _caddy(settings: GatewaySettings) -> CaddyOptions:
     return CaddyOptions(
         runtime=settings.runtime,
-        data=settings.runtime,
+        data=settings.acme_storage or settings.runtime,
         listen=settings.listen,
-        tls=Tls.OFF if settings.certificates is None else Tls.FILES,
+        tls=_tls(settings),
         certificates=settings.certificates,
         proxy_protocol=settings.proxy_protocol,
         trusted_proxies=settings.trusted_proxies,
@@ -144,11 +148,26 @@ def _caddy(settings: GatewaySettings) -> CaddyOptions:
     )
 
 
+def _tls(settings: GatewaySettings) -> Tls:
+    if settings.certificates is not None:
+        return Tls.FILES
+    return Tls.OFF if settings.acme_storage is None else Tls.AUTO
+
+
+async def _follow_certificates(folder: Path, routes: RouteKeeper) -> None:
+    """A renewed certificate makes another configuration; kubelet puts it there by moving a link."""
+    async for _ in awatch(folder, recursive=True, yield_on_timeout=False):
+        log.info("the certificates have changed", folder=str(folder))
+        routes.apply_again()
+
+
 async def _keep(parts: Parts, departure: Departure, feeding: list[asyncio.Task[None]]) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(parts.activator.run(), name="activator")
         tasks.create_task(parts.routes.run(), name="routes")
         tasks.create_task(departure.run(), name="departure")
+        if parts.settings.certificates is not None:
+            tasks.create_task(_follow_certificates(parts.settings.certificates, parts.routes), name="certificates")
         tasks.create_task(watch_loop_lag(parts.metrics), name="loop-lag")
         for feed in feeding:
             tasks.create_task(_whole(feed), name="feed")

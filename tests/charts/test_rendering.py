@@ -1,0 +1,120 @@
+"""What values become, and which are refused."""
+
+import pytest
+
+from tests.charts.conftest import CHART, VERSION, Render
+from tests.charts.objects import container, containers, of_kind, pods
+from wakedock_operator.cli.cluster_settings import GatewaySettings, OperatorSettings, RestoreSettings
+
+pytestmark = pytest.mark.charts
+
+CLAIM = "gateway.tls.acme.existingClaim=certificates"
+VARIANTS = {
+    "default": (),
+    "namespaced": ("watchNamespaces={team-a,team-b}",),
+    "secrets": ("gateway.tls.mode=Secrets", "gateway.tls.secrets={one,two}"),
+    "acme": ("gateway.tls.mode=ACME", CLAIM, "gateway.tls.acme.accessMode=ReadWriteMany"),
+    "proxies": ("gateway.trustedProxies={10.0.0.0/8}", "gateway.proxyProtocol={10.1.0.0/16}"),
+    "hosts": ("allowedHosts.team-a={*.a.test}",),
+    "monitored": ("metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true", "metrics.prometheusRule.enabled=true"),
+    "policies": ("networkPolicies.enabled=true",),
+    "targets": ("scaleTargets[0].apiGroup=example.org", "scaleTargets[0].kind=App", "scaleTargets[0].resource=apps"),
+    "without": ("crds.enabled=false", "admissionPolicy.enabled=false", "aggregatedRoles.enabled=false", "restore.enabled=false"),
+}
+
+
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_helm_finds_nothing_to_say(helm, values: tuple[str, ...]):
+    ended = helm("lint", "--strict", str(CHART), *(f"--set={value}" for value in values))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_every_pod_passes_pod_security_restricted(render: Render, values: tuple[str, ...]):
+    for where, pod in pods(render(*values)):
+        assert not any(pod.get(field) for field in ("hostNetwork", "hostPID", "hostIPC")), where
+        for each in containers(pod):
+            security = {**pod.get("securityContext", {}), **each.get("securityContext", {})}
+            assert security["runAsNonRoot"] is True, where
+            assert security["allowPrivilegeEscalation"] is False, where
+            assert security["readOnlyRootFilesystem"] is True, where
+            assert security["capabilities"]["drop"] == ["ALL"], where
+            assert set(security["capabilities"].get("add", ())) <= {"NET_BIND_SERVICE"}, where
+            assert security["seccompProfile"]["type"] == "RuntimeDefault", where
+            assert each["resources"]["requests"], where
+        assert not any("hostPath" in volume for volume in pod.get("volumes", ())), where
+
+
+@pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
+def test_every_flag_is_an_option_that_exists(render: Render, values: tuple[str, ...]):
+    known = {
+        command: {name.replace("_", "-") for name in settings.model_fields}
+        for command, settings in (("gateway", GatewaySettings), ("operator", OperatorSettings), ("restore", RestoreSettings))
+    }
+    checked = set()
+    for where, pod in pods(render(*values)):
+        for each in containers(pod):
+            command, *flags = each.get("args") or [""]
+            if command in known:
+                checked.add(command)
+                given = {flag.removeprefix("--").partition("=")[0] for flag in flags}
+                assert given <= known[command], (where, given - known[command])
+    assert {"gateway", "operator"} <= checked
+
+
+def test_the_processes_are_told_what_the_values_say(render: Render):
+    objects = render(*VARIANTS["targets"], *VARIANTS["hosts"], *VARIANTS["proxies"])
+    operator, gateway = container(objects, "wakedock-operator", "operator"), container(objects, "wakedock-gateway", "activator")
+    assert "--scale-targets=apps.example.org" in operator["args"]
+    assert "--name=$(POD_NAME)" in operator["args"]
+    assert {"--trusted-proxies=10.0.0.0/8", "--proxy-protocol=10.1.0.0/16"} <= set(gateway["args"])
+    for each in (operator, gateway):
+        assert "--allowed-hosts=/etc/wakedock/allowed-hosts.yaml" in each["args"]
+    (hosts,) = of_kind(objects, "ConfigMap").values()
+    assert "*.a.test" in hosts["data"]["allowed-hosts.yaml"]
+
+
+def test_changed_hosts_roll_both_processes(render: Render):
+    def marks(*values: str) -> list[str]:
+        deployments = of_kind(render(*values), "Deployment").values()
+        return [each["spec"]["template"]["metadata"]["annotations"]["wakedock.dev/configuration"] for each in deployments]
+
+    assert not set(marks()) & set(marks(*VARIANTS["hosts"]))
+
+
+def test_namespaced_mode_has_no_rights_in_the_rest_of_the_cluster(render: Render):
+    objects = render(*VARIANTS["namespaced"])
+    assert of_kind(objects, "ClusterRole") == {}
+    assert of_kind(objects, "ClusterRoleBinding") == {}
+    assert {each["metadata"]["namespace"] for each in objects if each["kind"] == "Role"} == {"team-a", "team-b", "wakedock"}
+    for name, process in (("wakedock-operator", "operator"), ("wakedock-gateway", "activator")):
+        arguments = container(objects, name, process)["args"]
+        assert [each for each in arguments if "watch-namespaces" in each] == ["--watch-namespaces=team-a", "--watch-namespaces=team-b"]
+
+
+def test_the_definitions_are_kept_unless_told_otherwise(render: Render):
+    (crd,) = of_kind(render(), "CustomResourceDefinition").values()
+    assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    (crd,) = of_kind(render("crds.keep=false"), "CustomResourceDefinition").values()
+    assert "helm.sh/resource-policy" not in crd["metadata"].get("annotations", {})
+    assert of_kind(render("crds.enabled=false"), "CustomResourceDefinition") == {}
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (("gateway.tls.mode=Secrets",), "name at least one Secret"),
+        (("gateway.tls.mode=ACME",), "name a PersistentVolumeClaim"),
+        (("gateway.tls.mode=ACME", CLAIM), "use a ReadWriteMany claim"),
+        (("gateway.tls.mode=Sometimes",), "must be one of 'Off', 'Secrets', 'ACME'"),
+        (("gateway.replica=3",), "replica"),
+        (("gatway.replicas=3",), "gatway"),
+        (("gateway.replicas=none",), "replicas"),
+        (("watchNamespaces={Team_A}",), "Team_A"),
+        (("gateway.tls.mode=Secrets", "gateway.tls.secrets={one}", "gateway.service.httpsPort=8443"), "HTTP/3"),
+    ],
+)
+def test_mistakes_are_refused_with_what_to_do(helm, values: tuple[str, ...], message: str):
+    ended = helm("template", "wakedock", str(CHART), VERSION, *(f"--set={value}" for value in values))
+    assert ended.returncode != 0
+    assert message in ended.stderr
