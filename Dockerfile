@@ -22,13 +22,13 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 # Changes when the lock file does.
 FROM pip AS dependencies
 COPY requirements/kubernetes.lock /src/requirements/
-RUN python3 -m pip --python /opt/wakedock/bin/python install --require-hashes --only-binary=:all: -r /src/requirements/kubernetes.lock
+RUN python3 -m pip --python /opt/wakedock/bin/python install --no-deps --require-hashes --only-binary=:all: -r /src/requirements/kubernetes.lock
 
 
 # Changes with every line of code, and is small.
 FROM pip AS code
 COPY requirements/build.lock /src/requirements/
-RUN python3 -m pip --python /opt/build/bin/python install --require-hashes --only-binary=:all: -r /src/requirements/build.lock
+RUN python3 -m pip --python /opt/build/bin/python install --no-deps --require-hashes --only-binary=:all: -r /src/requirements/build.lock
 COPY pyproject.toml README.md LICENSE /src/
 COPY wakedock_operator /src/wakedock_operator
 RUN cd /src && /opt/build/bin/python -m hatchling build -t wheel -d /wheels \
@@ -56,7 +56,7 @@ CMD ["--help"]
 # After the image, as builders without BuildKit build everything above their target.
 FROM pip AS bill-of-materials
 COPY requirements/sbom.lock /src/requirements/
-RUN python3 -m pip --python /opt/build/bin/python install --require-hashes --only-binary=:all: -r /src/requirements/sbom.lock
+RUN python3 -m pip --python /opt/build/bin/python install --no-deps --require-hashes --only-binary=:all: -r /src/requirements/sbom.lock
 COPY --from=dependencies /opt/wakedock /opt/wakedock
 COPY --from=code /code/ /
 RUN mkdir /sbom \

@@ -154,11 +154,11 @@ help: ## This list
 # Builds use the locked build backends too: --no-build-isolation keeps pip from fetching others.
 $(VENV)/.runtime: requirements/runtime.lock requirements/build.lock pyproject.toml
 	@python=$$(hack/find-python) && "$$python" -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/build.lock
-	$(PIP) install --require-hashes --no-build-isolation -r requirements/runtime.lock
+	$(PIP) install --no-deps --require-hashes -r requirements/build.lock
+	$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/runtime.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.development: requirements/development.lock $(VENV)/.runtime
-	$(PIP) install --require-hashes --no-build-isolation -r requirements/development.lock
+	$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/development.lock
 	@touch $@

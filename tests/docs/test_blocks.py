@@ -16,6 +16,9 @@ from wakedock_operator.adapters.process.definition import refusal
 from wakedock_operator.cli.configuration import load
 from wakedock_operator.cli.main import app
 from wakedock_operator.cli.settings import configuration_schema
+from wakedock_operator.resource import WakeService
+from wakedock_operator.resource.backends import Backend
+from wakedock_operator.resource.backends import refusal as kubernetes_refusal
 
 HAND_WRITTEN = [page for page in PAGES if "reference" not in page.parts]
 YAML = [block for page in PAGES for block in blocks(page, "yaml")]
@@ -64,8 +67,23 @@ def test_scrape_configurations_ask_where_wakedock_listens(block: Block):
     assert job["static_configs"][0]["targets"][0].endswith(":9180")
 
 
+@pytest.mark.parametrize("block", of_kind("kubernetes"), ids=str)
+def test_definitions_for_kubernetes_have_no_mistake(block: Block):
+    for document in yaml.safe_load_all(block.content):
+        assert kubernetes_refusal(WakeService.from_document(document), Backend.KUBERNETES) is None
+
+
+@pytest.mark.parametrize("block", of_kind("manifest"), ids=str)
+def test_other_manifests_are_whole(block: Block):
+    for document in yaml.safe_load_all(block.content):
+        assert document["apiVersion"]
+        assert document["kind"]
+        assert document["metadata"]["name"]
+
+
 def test_every_yaml_block_is_one_of_these():
-    assert len(YAML) == sum(len(of_kind(*kinds)) for kinds in ((), ("config",), ("prometheus",)))
+    kinds = ((), ("config",), ("prometheus",), ("kubernetes",), ("manifest",))
+    assert len(YAML) == sum(len(of_kind(*kind)) for kind in kinds)
 
 
 def command_lines() -> Iterator[tuple[Block, str]]:
