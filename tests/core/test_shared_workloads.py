@@ -1,0 +1,207 @@
+"""The controller's rules where gateways come and go, stops carry a version, and others scale the same workload."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.core.situations import EPOCH, NOW, READY, runs, says, status, stopped
+from wakedock_operator.core.controller import (
+    ASK_AGAIN,
+    LIST_AGAIN,
+    SILENCE,
+    UNDONE_SLEEPS,
+    Facts,
+    Fence,
+    Forget,
+    Rest,
+    Stop,
+    Write,
+    decide,
+)
+from wakedock_operator.core.lifecycle import Change, Stage
+from wakedock_operator.core.status import PROTOCOL, Drain, DrainReason, Failure, FailureReason, Report, ReportKind, Status, WakeReason
+from wakedock_operator.core.vetoes import Situation, VetoReason
+
+IDLE, DRAINED, BUSY = ReportKind.IDLE, ReportKind.DRAINED, ReportKind.BUSY
+BOTH = frozenset({"a", "b"})
+
+
+def facts(given: Status | None, **fields: object) -> Facts:
+    """Two gateways, and a backend whose stops carry a version."""
+    known: dict[str, object] = {
+        "backend": runs(READY, generation=3),
+        "gateways": BOTH,
+        "listed": True,
+        "situation": Situation(now=NOW),
+        "stops_by_intent": False,
+        **fields,
+    }
+    return Facts(now=NOW, uid="uid", status=given, **known)  # type: ignore[arg-type]
+
+
+def written(given: Facts) -> tuple[Status, Change | None]:
+    step = decide(given)
+    assert isinstance(step, Write), step
+    return step.status, step.what
+
+
+def blocked(given: Facts) -> tuple[VetoReason, str, float | None]:
+    step = decide(given)
+    assert isinstance(step, Rest), step
+    assert step.blocked is not None
+    return step.blocked.reason, step.blocked.message, step.again_in
+
+
+# Gateways that come and go
+
+
+def test_the_entry_of_a_gateway_that_is_gone_is_removed_before_anything_is_decided():
+    drained = status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b"), says(BUSY, "gone"))
+    after, what = written(facts(drained))
+    assert what is None
+    assert {report.gateway for report in after.gateways} == {"a", "b"}
+
+
+def test_nobody_is_taken_for_gone_by_an_old_list():
+    busy = status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b"), says(BUSY, "new"))
+    _, what = written(facts(busy, listed=False))
+    assert what is Change.UNDRAIN
+
+
+def test_a_gateway_that_has_just_come_counts_as_busy():
+    assert blocked(facts(status(Stage.AWAKE, says(IDLE))))[0] is VetoReason.GATEWAY_BUSY
+
+
+def test_without_any_gateway_nothing_sleeps():
+    assert blocked(facts(status(Stage.AWAKE), gateways=frozenset()))[0] is VetoReason.GATEWAY_UNREACHABLE
+
+
+@pytest.mark.parametrize("stage", [Stage.AWAKE, Stage.DRAINING])
+def test_where_nobody_can_say_who_is_a_gateway_nothing_sleeps(stage: Stage):
+    kind = IDLE if stage is Stage.AWAKE else DRAINED
+    reason, message, again = blocked(facts(status(stage, says(kind), says(kind, "b")), unlisted="the API server is away", listed=False))
+    assert (reason, again) == (VetoReason.GATEWAY_UNREACHABLE, ASK_AGAIN)
+    assert "the API server is away" in message
+
+
+def test_a_drain_waits_for_the_silent_one_and_lists_again():
+    reason, message, again = blocked(facts(status(Stage.FORCED, says(DRAINED))))
+    assert (reason, again) == (VetoReason.DRAINING_IN_FLIGHT, LIST_AGAIN)
+    assert "b" in message
+
+
+def test_one_that_is_silent_for_long_is_named_with_what_to_do():
+    silent = replace(status(Stage.FORCED, says(DRAINED)), since=NOW - timedelta(seconds=SILENCE))
+    reason, message, _ = blocked(facts(silent))
+    assert reason is VetoReason.GATEWAY_UNREACHABLE
+    assert "kubectl delete pod b" in message
+
+
+def test_one_that_spoke_in_this_drain_is_not_called_silent():
+    busy = replace(status(Stage.FORCED, says(DRAINED), says(BUSY, "b")), since=NOW - timedelta(seconds=SILENCE))
+    assert blocked(facts(busy, backend=runs(READY, settled=False)))[0] is VetoReason.DRAINING_IN_FLIGHT
+
+
+@pytest.mark.parametrize("stage, kind", [(Stage.AWAKE, IDLE), (Stage.DRAINING, DRAINED), (Stage.FORCED, DRAINED)])
+def test_nobody_sleeps_on_the_word_of_another_version(stage: Stage, kind: ReportKind):
+    other = Report("b", kind, EPOCH, protocol=PROTOCOL + 1)
+    reason, message, _ = blocked(facts(status(stage, says(kind), other)))
+    assert reason is VetoReason.GATEWAY_VERSION
+    assert message.startswith("b is of another version")
+
+
+def test_another_version_may_wake():
+    busy = Report("b", BUSY, EPOCH, holding=True, protocol=PROTOCOL + 1)
+    _, what = written(facts(status(Stage.ASLEEP, busy), backend=runs(READY, generation=3), fenced=True))
+    assert what is Change.WAKE
+
+
+# Stops that carry a version
+
+
+def test_a_commit_records_the_generation_and_names_nobody():
+    drained = status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b"))
+    after, what = written(facts(drained, backend=runs(READY, generation=8)))
+    assert (what, after.generation, after.stop, after.replicas) == (Change.COMMIT, 8, None, 1)
+
+
+def test_a_stop_is_sent_on_the_version_that_was_seen_while_the_generation_is_unchanged():
+    asleep = replace(status(Stage.ASLEEP), generation=3)
+    assert decide(facts(asleep)) == Stop("v1")
+    assert isinstance(decide(facts(asleep, backend=stopped(generation=4))), Rest)
+
+
+def test_a_failure_before_the_sleep_is_none_of_the_next_start():
+    crash = Failure("pod-1/2", FailureReason.EXITED, "exit code 1")
+    drained = status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b"))
+    after, _ = written(facts(drained, backend=replace(runs(READY, generation=3), failure=crash)))
+    assert after.failed == crash.id
+
+
+# Others who scale
+
+
+def test_what_others_scale_up_while_it_sleeps_is_their_wake():
+    asleep = replace(status(Stage.ASLEEP), generation=3)
+    theirs = replace(runs(READY, generation=4), desired=2, scaled_by="kubectl")
+    assert decide(facts(asleep, backend=theirs)) == Fence()
+    after, what = written(facts(asleep, backend=theirs, fenced=True))
+    assert (what, after.woken_by, after.replicas) == (Change.WAKE, WakeReason.SCALED, 2)
+    assert (after.undone, after.undone_by) == (1, "kubectl")
+
+
+@pytest.mark.parametrize("last, count", [("kubectl", 3), ("argocd", 1)])
+def test_sleeps_are_counted_that_the_same_one_undoes(last: str, count: int):
+    asleep = replace(status(Stage.ASLEEP), generation=3, undone=2, undone_by=last)
+    after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl"), fenced=True))
+    assert (after.undone, after.undone_by) == (count, "kubectl")
+
+
+def test_a_request_ends_the_count():
+    asleep = replace(status(Stage.ASLEEP, says(BUSY, holding=True)), generation=3, undone=2, undone_by="kubectl")
+    after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl"), fenced=True))
+    assert (after.undone, after.undone_by) == (0, "")
+
+
+def test_who_undoes_every_sleep_is_named_and_left_alone_until_somebody_asks_for_a_sleep():
+    awake = replace(status(Stage.AWAKE, says(IDLE), says(IDLE, "b")), undone=UNDONE_SLEEPS, undone_by="argocd")
+    reason, message, _ = blocked(facts(awake))
+    assert reason is VetoReason.SCALED_BY
+    assert message.startswith("argocd scaled it up again")
+    after, what = written(facts(awake, sleep_wish="now"))
+    assert (what, after.undone, after.undone_by) == (Change.FORCE, 0, "")
+
+
+def test_a_rollout_is_not_ended_by_idleness_nor_by_the_schedule_but_by_a_person():
+    idle = status(Stage.AWAKE, says(IDLE), says(IDLE, "b"))
+    rolling = replace(runs(READY, generation=3), rolling=True)
+    assert blocked(facts(idle, backend=rolling))[0] is VetoReason.ROLLOUT
+    after, what = written(facts(idle, backend=rolling, sleep_wish="now"))
+    assert what is Change.FORCE
+    assert after.drain is not None
+    assert after.drain.reason is DrainReason.REQUESTED
+
+
+def test_zero_set_by_others_is_a_forced_sleep_unless_somebody_waits():
+    zero = stopped(generation=5)
+    after, what = written(facts(status(Stage.AWAKE), backend=zero))
+    assert (what, after.drain) == (Change.FORCE, Drain(DrainReason.SCALED_TO_ZERO, forced=True))
+    held = status(Stage.AWAKE, says(BUSY, holding=True))
+    assert isinstance(decide(facts(held, backend=zero)), Rest)
+
+
+def test_zero_means_nothing_where_a_backend_counts_no_generations():
+    assert isinstance(decide(facts(status(Stage.AWAKE), backend=stopped())), Rest)
+
+
+# Statuses that die with their definition
+
+
+def test_nothing_is_agreed_on_about_what_has_no_record():
+    assert decide(facts(None, defined=False, record_dies=True)) == Forget()
+
+
+def test_the_first_status_keeps_the_count_that_a_target_has():
+    after, _ = written(facts(None, backend=replace(runs(READY, generation=2), desired=3)))
+    assert (after.replicas, after.generation) == (3, 2)
