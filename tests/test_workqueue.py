@@ -251,3 +251,29 @@ async def test_somebody_who_did_not_answer_is_asked_again_soon_however_often():
     running.cancel()
     await asyncio.wait({running})
     assert times == pytest.approx([AWAY * number for number in range(4)])
+
+
+async def test_every_turn_is_told_with_its_outcome():
+    told: list[tuple[str, str]] = []
+    done = asyncio.Event()
+
+    async def work(key: str) -> float | None:
+        if key == "away":
+            raise Unreachable("nobody answers")
+        if key == "broken":
+            raise ValueError(key)
+        return None
+
+    def tell(name: str, outcome: str) -> None:
+        told.append((name, outcome))
+        done.set()
+
+    queue: WorkQueue[str] = WorkQueue(work, name="test", told=tell)
+    running = asyncio.create_task(queue.run())
+    for key in ("fine", "away", "broken"):
+        done.clear()
+        queue.add(key)
+        await done.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert told == [("test", "done"), ("test", "unreachable"), ("test", "failed")]

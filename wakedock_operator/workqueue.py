@@ -38,8 +38,10 @@ class WorkQueue(Generic[K]):
     is nobody's fault here, it comes back soon.
     """
 
-    def __init__(self, work: Callable[[K], Awaitable[float | None]], *, name: str) -> None:
+    def __init__(self, work: Callable[[K], Awaitable[float | None]], *, name: str, told: Callable[[str, str], None] | None = None) -> None:
+        """`told` hears of every turn: the queue's name, and `done`, `unreachable` or `failed`."""
         self._work = work
+        self._told = told
         self._name = name
         self._slots: dict[K, _Slot] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -92,6 +94,10 @@ class WorkQueue(Generic[K]):
         else:
             del self._slots[key]
 
+    def _tell(self, outcome: str) -> None:
+        if self._told is not None:
+            self._told(self._name, outcome)
+
     async def _turn(self, key: K, slot: _Slot) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -100,11 +106,14 @@ class WorkQueue(Generic[K]):
                 try:
                     due = await self._work(key)
                     slot.failures = 0
+                    self._tell("done")
                 except Unreachable as error:
+                    self._tell("unreachable")
                     log.warning("nobody answers", queue=self._name, service=str(key), error=str(error), again_in=AWAY)
                     due = loop.time() + AWAY
                 except Exception as error:
                     slot.failures += 1
+                    self._tell("failed")
                     delay = backoff(slot.failures)
                     log.exception("work failed", queue=self._name, service=str(key), error=str(error), again_in=delay)
                     due = loop.time() + delay

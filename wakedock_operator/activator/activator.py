@@ -54,7 +54,7 @@ class Activator:
         self._board = board
         self._workloads = workloads
         self._edge = edge
-        self._queue: WorkQueue[Key] = WorkQueue(self._work, name="gateway")
+        self._queue: WorkQueue[Key] = WorkQueue(self._work, name="gateway", told=metrics.reconciled)
         self._dependencies = Dependencies(self.services, board, self._queue)
         self._activity = Activity(edge, clock)
         self._steps = Steps(

@@ -120,6 +120,7 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
             )
         )
         watching = watchings(api, settings, shelf)
+        metrics.watches("wakeservices", lambda: min(each.last_heard for each in watching))
         feeding = [asyncio.create_task(each.run(), name="watch") for each in watching]
         closing.push_async_callback(_cancel, *feeding)
         await shelf.synced.wait()

@@ -119,6 +119,7 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
         feed=feed,
         sweep=Sweep(api, _paths(settings), shelf),
     )
+    metrics.watches("wakeservices", lambda: feed.last_heard)
     await closing.enter_async_context(
         serve_probes(**probe_address(settings), metrics=metrics, health=lambda: _health(parts), started=lambda: True)
     )

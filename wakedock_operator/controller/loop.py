@@ -68,7 +68,7 @@ class Controller:
         self._memories: dict[Key, Memory] = {}
         self._lost: dict[Key, tuple[Claimed, ...]] = {}
         self._gatherer = Gatherer(board, workloads, clock, gateways)
-        self._queue: WorkQueue[Key] = WorkQueue(self._work, name="controller")
+        self._queue: WorkQueue[Key] = WorkQueue(self._work, name="controller", told=metrics.reconciled)
         self._worked = asyncio.Event()
         """Set after each turn of any service."""
 

@@ -33,6 +33,8 @@ def used(metrics: Metrics) -> Metrics:
     metrics.caddy_restarted()
     metrics.lagged(0.002)
     metrics.journal_dropped(2)
+    metrics.reconciled("controller", "done")
+    metrics.watches("wakeservices", lambda: 0.0)
     return metrics
 
 
@@ -48,6 +50,13 @@ def test_a_wake_is_counted_by_outcome_and_cause_and_timed_by_phase():
         phase: value(metrics, "wakedock_wake_duration_seconds_sum", phase=phase) for phase in ("started", "answering", "granted", "total")
     }
     assert sums == {"started": 1.0, "answering": 2.0, "granted": 0.5, "total": 3.5}
+
+
+def test_the_age_of_a_watch_is_counted_from_what_it_heard_last():
+    now = 100.0
+    metrics = Metrics(monotonic=lambda: now)
+    metrics.watches("wakeservices", lambda: 70.0)
+    assert value(metrics, "wakedock_watch_age_seconds", resource="wakeservices") == 30.0
 
 
 def test_a_phase_is_timed_only_where_the_one_before_is_known():

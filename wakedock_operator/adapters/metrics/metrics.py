@@ -66,6 +66,19 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
             registry=registry,
         )
+        self._monotonic = monotonic
+        self._reconciles = Counter(
+            "wakedock_reconciles",
+            "Looks at one service that decided or kept something, by queue and outcome (done, unreachable or failed)",
+            ("queue", "outcome"),
+            registry=registry,
+        )
+        self._watch_age = Gauge(
+            "wakedock_watch_age_seconds",
+            "How long nothing was heard of what is watched at the API server; a quiet cluster is no fault",
+            ("resource",),
+            registry=registry,
+        )
         self._journal_dropped = Counter("wakedock_journal_dropped", "Events that could not be written to the history", registry=registry)
         build = Gauge(
             "wakedock_build_info", "1, with the versions of WakeDock and Python as labels", ("version", "python"), registry=registry
@@ -121,6 +134,14 @@ class Metrics:
     def lagged(self, seconds: float) -> None:
         """The event loop was so late."""
         self._lag.observe(seconds)
+
+    def reconciled(self, queue: str, outcome: str) -> None:
+        """A look at one service ended so."""
+        self._reconciles.labels(queue, outcome).inc()
+
+    def watches(self, resource: str, last_heard: Callable[[], float]) -> None:
+        """A watch of `resource`, which heard something last at `last_heard()` on the monotonic clock."""
+        self._watch_age.labels(resource).set_function(lambda: self._monotonic() - last_heard())
 
     def journal_dropped(self, number: int) -> None:
         """So many events could not be written."""
