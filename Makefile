@@ -106,6 +106,11 @@ model: $(VENV)/.development ## The protocol's states, explored to the large boun
 bench: $(VENV)/.development ## Measure against stock Caddy and print a table
 	$(BIN)/python -m bench
 
+.PHONY: bench-kubernetes
+bench-kubernetes: $(VENV)/.development ## Measure on a whole cluster: that of KUBECONFIG, else ours
+	hack/images/build
+	$(CLUSTER) during sh -c '$(CLUSTER) images && $(CLUSTER) load-image build/images/wakedock.tar build/images/caddy.tar && $(BIN)/python -m bench.kubernetes'
+
 ##@ Kubernetes on this machine (hack/cluster/README.md)
 
 .PHONY: cluster-build cluster-up cluster-down cluster-status cluster-images

@@ -1,0 +1,230 @@
+"""`python -m bench.kubernetes`: measure WakeDock on the cluster that KUBECONFIG names, with the chart and images of this tree.
+
+`make bench-kubernetes` brings a cluster and the images; docs of the rows: bench/README.md.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from rich.console import Console
+
+from hack.cluster.kubectl import Kubectl
+from tests.cluster.asking import ask
+from tests.cluster.installation import NAMESPACE, Installation, Seen, app, host
+from tests.cluster.workloads import PORT, workload
+
+from .machine import describe
+from .report import show, write
+from .rows import Row, ms
+
+RESULTS = Path(__file__).with_name("results") / "kubernetes"
+WIDTH = 180
+ACCOUNTS = f"system:serviceaccount:{NAMESPACE}:"
+WRITES = frozenset({"create", "update", "patch", "delete"})
+COLD, CYCLES, CROWD, MANY = 15, 10, 30, 1000
+
+
+@contextmanager
+def namespace(kubeconfig: Path) -> Iterator[Kubectl]:
+    """A fresh namespace, which is gone in the end."""
+    admin, name = Kubectl(kubeconfig), f"bench-{uuid4().hex[:8]}"
+    admin("create", "namespace", name)
+    try:
+        yield Kubectl(kubeconfig, name)
+    finally:
+        admin("delete", "namespace", name, "--timeout=300s")
+
+
+def cold(installation: Installation, kubectl: Kubectl, rounds: int) -> list[Row]:
+    """A cold request, beside a pod of the same app that is scaled up by hand and asked directly, in turns."""
+    kubectl.apply(app(kubectl.namespace, "cold", idleTimeout="1h"), workload("byhand"))
+    seen, address = Seen(kubectl, "cold"), installation.address
+    epoch = seen.ready()["epoch"]
+    through, direct = [], []
+    for number in range(rounds):
+        began = time.perf_counter()
+        assert ask(address, seen.host)[0] == 200
+        through.append(time.perf_counter() - began)
+        epoch = seen.until("Awake", after=epoch)["epoch"]
+        kubectl("annotate", "--overwrite", "wakeservice/cold", f"wakedock.dev/sleep={number}")
+        epoch = seen.until("Asleep", after=epoch)["epoch"]
+        kubectl("wait", "--for=delete", "pod", "--selector=wakedock.dev/service=cold", "--timeout=60s")
+        direct.append(by_hand(kubectl))
+    extra = [a - b for a, b in zip(through, direct, strict=True)]
+    return [
+        Row(
+            "cold request, over the start of the same pod by hand",
+            f"{ms(statistics.median(extra))} more",
+            f"{ms(statistics.median(through))} through the gateway, {ms(statistics.median(direct))} by hand (p50 of {rounds})",
+            "100 ms",
+            statistics.median(extra) <= 0.1,
+            {"through_s": through, "by_hand_s": direct},
+        )
+    ]
+
+
+def by_hand(kubectl: Kubectl) -> float:
+    """Seconds from scaling up until the pod answers, asked every 10 ms at its own address; scaled down again."""
+    body = json.dumps({"spec": {"replicas": 1}})
+    with kubectl.following("get", "pods", "--selector=app=byhand", "--watch", "--output=jsonpath={.status.podIP}{'\\n'}") as addresses:
+        began = time.perf_counter()
+        kubectl("patch", "deployment/byhand", "--subresource=scale", "--type=merge", f"--patch={body}")
+        address = next(line.strip() for line in addresses if line.strip())
+        while True:
+            try:
+                urllib.request.urlopen(f"http://{address}:{PORT}/", timeout=1).read()
+                break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.01)
+        took = time.perf_counter() - began
+    kubectl("scale", "deployment/byhand", "--replicas=0")
+    kubectl("wait", "--for=delete", "pod", "--selector=app=byhand", "--timeout=60s")
+    return took
+
+
+def cycles(installation: Installation, kubectl: Kubectl, rounds: int) -> list[Row]:
+    """What WakeDock writes to the API server for one wake and one sleep by idleness, with two gateways."""
+    kubectl.apply(app(kubectl.namespace, "cycle", idleTimeout="1s"))
+    seen, address = Seen(kubectl, "cycle"), installation.address
+    epoch = seen.ready()["epoch"]
+    kubectl("wait", "--for=create", "endpointslice/cycle-wakedock-ipv4", "--timeout=30s")
+    before = written(kubectl)
+    for _ in range(rounds):
+        assert ask(address, seen.host)[0] == 200
+        epoch = seen.until("Asleep", after=epoch)["epoch"]
+        kubectl("wait", "--for=delete", "pod", "--selector=wakedock.dev/service=cycle", "--timeout=60s")
+    made = written(kubectl) - before
+    each = sum(made.values()) / rounds
+    kinds = ", ".join(f"{count / rounds:.1f} {what}" for what, count in made.most_common())
+    return [Row("API writes per wake and sleep, two gateways", f"{each:.1f}", kinds, "12", each <= 12, {"writes": dict(made)})]
+
+
+def written(kubectl: Kubectl) -> Counter[str]:
+    """Writes of WakeDock's accounts in the namespace, by what was written, from the audit log."""
+    node = kubectl("get", "nodes", "--output=jsonpath={.items[0].metadata.name}")
+    found: Counter[str] = Counter()
+    for line in kubectl.raw(f"/api/v1/nodes/{node}/proxy/logs/kubernetes/audit.log").splitlines():
+        if kubectl.namespace in line and ACCOUNTS in line:
+            entry = json.loads(line)
+            target = entry.get("objectRef", {})
+            if entry["verb"] in WRITES and target.get("namespace") == kubectl.namespace:
+                found["/".join(filter(None, (target["resource"], target.get("subresource"))))] += 1
+    return found
+
+
+async def crowd(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]:
+    """Many apps that are asked for at the same moment, beside as many Deployments that are scaled up at the same moment by hand."""
+    names = [f"crowd{each}" for each in range(number)]
+    kubectl.apply(*(app(kubectl.namespace, name, idleTimeout="1h") for name in names))
+    kubectl("wait", "--for=condition=Ready", "wakeservices", "--all", "--timeout=120s")
+    address = installation.address
+    began = time.perf_counter()
+    answers = await asyncio.gather(*(asyncio.to_thread(ask, address, host(kubectl.namespace, name)) for name in names))
+    woken = time.perf_counter() - began
+    assert {status for status, _ in answers} == {200}
+    kubectl("delete", "wakeservices", "--all", "--wait=false")
+    kubectl("wait", "--for=delete", "pod", "--all", "--timeout=180s")
+    kubectl.apply(*(workload(f"hand{each}") for each in range(number)))
+    began = time.perf_counter()
+    kubectl("scale", "--replicas=1", *(f"deployment/hand{each}" for each in range(number)))
+    kubectl("wait", "--for=condition=Available", *(f"deployment/hand{each}" for each in range(number)), "--timeout=300s")
+    scaled = time.perf_counter() - began
+    row = Row(
+        f"{number} apps woken at once, until the last has answered",
+        f"{woken:.1f} s",
+        f"{scaled:.1f} s until as many Deployments, scaled up by hand, are available; ratio {woken / scaled:.2f}",
+        samples={"woken_s": woken, "by_hand_s": scaled},
+    )
+    return [row]
+
+
+def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]:
+    """So many WakeServices of workloads that do not exist, from the first one applied until all are Ready; then memory."""
+    empty = memory(installation)
+    objects = [
+        {
+            "apiVersion": "wakedock.dev/v1alpha1",
+            "kind": "WakeService",
+            "metadata": {"name": f"many{each}"},
+            "spec": {"hosts": [f"many{each}.{kubectl.namespace}.test"], "port": PORT, "targetRef": {"name": f"many{each}"}},
+        }
+        for each in range(number)
+    ]
+    began = time.perf_counter()
+    for start in range(0, number, 200):
+        kubectl.apply(*objects[start : start + 200])
+    applied = time.perf_counter() - began
+    kubectl("wait", "--for=condition=Ready", "wakeservices", "--all", "--timeout=900s")
+    ready = time.perf_counter() - began
+    installation.kubectl("delete", "pod", "--selector=app.kubernetes.io/component=operator")
+    began = time.perf_counter()
+    installation.kubectl("rollout", "status", "deployment/wakedock-operator", "--timeout=300s")
+    started = time.perf_counter() - began
+    full = memory(installation)
+    grown = ", ".join(f"{name} {full[name] - empty.get(name, 0):+.0f} MB to {full[name]:.0f} MB" for name in sorted(full))
+    return [
+        Row(f"{number} WakeServices: until all are Ready", f"{ready:.0f} s", f"of which kubectl needed {applied:.0f} s to apply them"),
+        Row(f"{number} WakeServices: a new operator is ready", f"{started:.1f} s", "pod start included"),
+        Row(f"{number} WakeServices: memory, tmpfs included", grown, samples={"empty_mb": empty, "full_mb": full}),
+    ]
+
+
+def memory(installation: Installation) -> dict[str, float]:
+    """Working set of each container in MB, the largest of its kind, as the kubelet counts it."""
+    node = installation.kubectl("get", "nodes", "--output=jsonpath={.items[0].metadata.name}")
+    found: dict[str, float] = {}
+    for pod in json.loads(installation.kubectl.raw(f"/api/v1/nodes/{node}/proxy/stats/summary"))["pods"]:
+        if pod["podRef"]["namespace"] == NAMESPACE:
+            for each in pod.get("containers", ()):
+                used = each.get("memory", {}).get("workingSetBytes", 0) / 1e6
+                found[each["name"]] = max(found.get(each["name"], 0.0), used)
+    return found
+
+
+async def measure(kubeconfig: Path, sizes: argparse.Namespace) -> list[Row]:
+    """Everything, one after the other; WakeDock is installed for it and taken away."""
+    installation = Installation(kubeconfig, Kubectl(kubeconfig, NAMESPACE))
+    installation.install()
+    try:
+        rows: list[Row] = []
+        with namespace(kubeconfig) as kubectl:
+            rows += await asyncio.to_thread(cold, installation, kubectl, sizes.cold)
+            rows += await asyncio.to_thread(cycles, installation, kubectl, sizes.cycles)
+        with namespace(kubeconfig) as kubectl:
+            rows += await crowd(installation, kubectl, sizes.crowd)
+        with namespace(kubeconfig) as kubectl:
+            rows += await asyncio.to_thread(many, installation, kubectl, sizes.many)
+    finally:
+        installation.uninstall()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.kubernetes", description="Measure WakeDock on a cluster.")
+    for name, default in (("cold", COLD), ("cycles", CYCLES), ("crowd", CROWD), ("many", MANY)):
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
+    options = parser.parse_args()
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if not kubeconfig:
+        parser.error("KUBECONFIG names no cluster: use `make bench-kubernetes`")
+    machine = asyncio.run(describe())
+    began = time.monotonic()
+    found = {"kubernetes": asyncio.run(measure(Path(kubeconfig), options))}
+    show(machine, found, Console(width=WIDTH))
+    RESULTS.mkdir(exist_ok=True)
+    print(f"written: {write(RESULTS, machine, found, time.monotonic() - began).name}")
+
+
+if __name__ == "__main__":
+    main()
