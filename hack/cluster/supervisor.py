@@ -81,6 +81,9 @@ class Supervisor:
 
 
 def state(pid: int) -> str:
-    """Of a process that was not reaped yet."""
-    letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    """Of a process that was ours; one that was reaped at this moment has stopped."""
+    try:
+        letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "stopped"
     return {"T": "frozen", "Z": "stopped"}.get(letter, "running")

@@ -5,10 +5,11 @@ annotate the objects that they see, or put finalizers on them.
 """
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ log = structlog.get_logger(__name__)
 PLURAL = "wakeservices"
 RETRIES = (0.2, 0.4, 0.6, 0.8)
 """Seconds between tries while the API server is away, the last one again and again: its return is noticed within a second."""
+
+
+class Patience:
+    """Pauses between tries, without end. A list would have one, after which kopf gives a watch up for good that is refused.
+
+    That happens: an API server that has just started refuses what roles allow, until it has read them.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        yield from RETRIES
+        yield from itertools.repeat(RETRIES[-1])
+
 
 IDENTITY: Any = "wakedock"
 """Who kopf is among its peers; it has none here."""
@@ -79,7 +92,7 @@ class KopfFeed:
         settings = kopf.OperatorSettings()
         settings.posting.enabled = False
         settings.scanning.disabled = True
-        settings.networking.error_backoffs = RETRIES
+        settings.networking.error_backoffs = Patience()
         settings.watching.reconnect_backoff = RETRIES[0]
         error: BaseException | None = None
         try:
