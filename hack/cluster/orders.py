@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, Signals
 
 from hack.cluster.layout import ClusterError, Layout
 
@@ -40,7 +40,7 @@ def start(layout: Layout, daemon: str) -> None:
 
 def signal(layout: Layout, daemon: str, number: Signals) -> None:
     """Send one daemon a signal; returns when the signal did what it is for."""
-    wanted = {SIGTERM: "stopped", SIGKILL: "stopped", SIGSTOP: "frozen", SIGCONT: "running"}[number]
+    wanted = {SIGTERM: "stopped", SIGKILL: "stopped", SIGSTOP: "frozen", SIGCONT: "running", SIGUSR1: "running"}[number]
     order(layout, "signal", daemon=known(layout, daemon), signal=str(number.value))
     deadline = time.monotonic() + PATIENCE
     while states(layout)[daemon] != wanted:

@@ -1,7 +1,7 @@
 """The daemons of the cluster of hack/cluster, in the hands of a test."""
 
 from dataclasses import dataclass
-from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1
 
 from hack.cluster import lifecycle, orders
 from hack.cluster.layout import Layout
@@ -37,10 +37,12 @@ class Daemons:
         """Start a killed API server; returns when it answers.
 
         Controllers, scheduler and proxy are started anew: they were refused while it read its roles, and would wait for up to a minute.
+        DNS, for which the same holds, reads everything anew and answers meanwhile.
         """
         for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
             self.kill(name)
         lifecycle.bring_up_daemons(self.layout)
+        orders.signal(self.layout, "coredns", SIGUSR1)
 
     def restore(self) -> None:
         """Thaw and start all that do not run; returns when the cluster is whole."""

@@ -1,8 +1,8 @@
 """The gateways with certificates from Secrets."""
 
+import contextlib
+import http.client
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,13 +57,10 @@ def test_https_with_a_certificate_from_a_secret(secured: Installation, kubectl: 
     )
     assert (asked.returncode, asked.stdout.startswith("hello-")) == (0, True), asked.stderr
 
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: object) -> None:
-            return None
-
-    plain = urllib.request.Request(f"http://{address}/page?a=b", headers={"Host": hello.host})
-    with pytest.raises(urllib.error.HTTPError) as moved:
-        urllib.request.build_opener(Stay).open(plain, timeout=30)
-    assert (moved.value.code, moved.value.headers["Location"]) == (308, f"https://{hello.host}/page?a=b")
+    plain = http.client.HTTPConnection(address, 80, timeout=30)
+    with contextlib.closing(plain):
+        plain.request("GET", "/page?a=b", headers={"Host": hello.host})
+        moved = plain.getresponse()
+        assert (moved.status, moved.headers["Location"]) == (308, f"https://{hello.host}/page?a=b")
     # Callers inside the cluster ask without TLS all the same.
     assert kubectl("exec", "deployment/ledger", "--", "/testapp", "get", "http://hello").startswith("200")
