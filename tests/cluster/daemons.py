@@ -36,10 +36,10 @@ class Daemons:
     def bring_back_api_server(self) -> None:
         """Start a killed API server; returns when it answers.
 
-        Controllers, scheduler and proxy are started anew: they were refused while it read its roles, and would wait for up to a minute.
+        Controllers, scheduler, kubelet and proxy are started anew: refused while it read its roles, they would wait for up to a minute.
         DNS, for which the same holds, reads everything anew and answers meanwhile.
         """
-        for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
+        for name in ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"):
             self.kill(name)
         lifecycle.bring_up_daemons(self.layout)
         orders.signal(self.layout, "coredns", SIGUSR1)
