@@ -132,6 +132,15 @@ def test_a_stop_is_sent_on_the_version_that_was_seen_while_the_generation_is_unc
     assert isinstance(decide(facts(asleep, backend=stopped(generation=4))), Rest)
 
 
+@pytest.mark.parametrize("stage", [Stage.ASLEEP, Stage.FORCED])
+def test_a_wake_is_fenced_while_the_generation_is_unchanged(stage: Stage):
+    """A stop that was decided on it may still be on its way; once it has moved, so has the version, and the stop fails."""
+    busy = replace(status(stage, says(BUSY, holding=True)), generation=3)
+    assert decide(facts(busy)) == Fence()
+    assert written(facts(busy, fenced=True))[1] is Change.WAKE
+    assert written(facts(busy, backend=runs(READY, generation=4)))[1] is Change.WAKE
+
+
 def test_a_failure_before_the_sleep_is_none_of_the_next_start():
     crash = Failure("pod-1/2", FailureReason.EXITED, "exit code 1")
     drained = status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b"))
@@ -145,8 +154,7 @@ def test_a_failure_before_the_sleep_is_none_of_the_next_start():
 def test_what_others_scale_up_while_it_sleeps_is_their_wake():
     asleep = replace(status(Stage.ASLEEP), generation=3)
     theirs = replace(runs(READY, generation=4), desired=2, scaled_by="kubectl")
-    assert decide(facts(asleep, backend=theirs)) == Fence()
-    after, what = written(facts(asleep, backend=theirs, fenced=True))
+    after, what = written(facts(asleep, backend=theirs))
     assert (what, after.woken_by, after.replicas) == (Change.WAKE, WakeReason.SCALED, 2)
     assert (after.undone, after.undone_by) == (1, "kubectl")
 
@@ -154,13 +162,13 @@ def test_what_others_scale_up_while_it_sleeps_is_their_wake():
 @pytest.mark.parametrize("last, count", [("kubectl", 3), ("argocd", 1)])
 def test_sleeps_are_counted_that_the_same_one_undoes(last: str, count: int):
     asleep = replace(status(Stage.ASLEEP), generation=3, undone=2, undone_by=last)
-    after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl"), fenced=True))
+    after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl")))
     assert (after.undone, after.undone_by) == (count, "kubectl")
 
 
 def test_a_request_ends_the_count():
     asleep = replace(status(Stage.ASLEEP, says(BUSY, holding=True)), generation=3, undone=2, undone_by="kubectl")
-    after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl"), fenced=True))
+    after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl")))
     assert (after.undone, after.undone_by) == (0, "")
 
 

@@ -230,7 +230,10 @@ class Controller:
         return entry is not None and entry.service.spec.sleep.max_connection_age is not None
 
     async def _write(self, key: Key, facts: controller.Facts, step: controller.Write) -> None:
-        new = replace(step.status, conditions=conditions(step.status, self._findings(key, facts, None), facts.now))
+        # What it will rest on is said in the same write, not in another one right after it.
+        after = controller.decide(replace(facts, status=step.status))
+        rest = after if isinstance(after, controller.Rest) else None
+        new = replace(step.status, conditions=conditions(step.status, self._findings(key, facts, rest), facts.now))
         written = await self._board.swap(key, facts.status, new)
         self._telling.written(key, facts, written, step.what)
 

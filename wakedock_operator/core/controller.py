@@ -384,8 +384,8 @@ def _settle_wishes(facts: Facts, status: Status) -> Step:
 
 
 def _wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
-    """*Wake* 5: fence, then write `Awake`."""
-    if not facts.fenced:
+    """*Wake* 5: fence, then write `Awake`. A generation that moved since `Asleep` moved the version too: earlier stops are void already."""
+    if not facts.fenced and not _scaled(facts, status):
         return Fence()
     by = facts.backend.scaled_by if reason is WakeReason.SCALED else ""
     undone = _undone(facts, status) if by else 0
