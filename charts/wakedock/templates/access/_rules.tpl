@@ -35,8 +35,12 @@
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list]
+# A pod that starts is followed by its name, until it has an address.
 - apiGroups: [""]
-  resources: [pods, services]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [services]
   verbs: [get, list]
 # Before it ends: who still sends requests here.
 - apiGroups: [discovery.k8s.io]

@@ -1,11 +1,14 @@
 """The port `Waking` over the API server: what a gateway may do with workloads."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from enum import Enum, auto
 
 from wakedock_operator.adapters.kubernetes.children import replicas
 from wakedock_operator.adapters.kubernetes.client import Api
-from wakedock_operator.adapters.kubernetes.errors import Forbidden, Invalid, NotFound, Unavailable
+from wakedock_operator.adapters.kubernetes.errors import Forbidden, Gone, Invalid, NotFound, Unavailable
 from wakedock_operator.adapters.kubernetes.workloads import asking, scaling
 from wakedock_operator.adapters.kubernetes.workloads.documents import Document, generation, metadata, owned_by, status, uid, version
 from wakedock_operator.adapters.kubernetes.workloads.failures import denial, failure_of
@@ -14,7 +17,7 @@ from wakedock_operator.adapters.kubernetes.workloads.managed_fields import scale
 from wakedock_operator.adapters.kubernetes.workloads.memory import Memory
 from wakedock_operator.adapters.kubernetes.workloads.motion import Motion
 from wakedock_operator.adapters.kubernetes.workloads.seen import Missing, Seen, look
-from wakedock_operator.adapters.kubernetes.workloads.settled import ready, rolling, settled
+from wakedock_operator.adapters.kubernetes.workloads.settled import ready, rolling, settled, terminating
 from wakedock_operator.adapters.kubernetes.workloads.stable import stable_address
 from wakedock_operator.adapters.kubernetes.workloads.targets import Kinds, Target, UnknownKind, namespaced, target_of
 from wakedock_operator.core.observation import Instance, Observation
@@ -29,15 +32,22 @@ Lookup = Callable[[Key], Entry | None]
 
 GONE = ProbeResult(ready=False, detail="the pod is gone")
 UNADDRESSED = ProbeResult(ready=False, detail="the pod has no address yet", waited=True)
-ADDRESS_LOOK = 0.1
-READY_LOOK = 0.25
-"""Seconds between two looks at a pod that has no address yet, and at one of which only Kubernetes can say that it is ready."""
+POD_WATCH = 0.5
+"""Seconds for which one pod is followed at most, before whoever waits for it looks around again."""
 REFUSED_FOR = 3.0
 """Seconds after which a refusal counts as final."""
 FORGOTTEN = 60.0
 """Seconds after which the next refusal has nothing to do with the last one."""
 RETURN_LOOK = 0.5
 """Seconds after which an API server that was away is asked again."""
+
+
+class Followed(Enum):
+    """How following a pod ended."""
+
+    MET = auto()
+    NOT_YET = auto()
+    GONE = auto()
 
 
 class KubernetesWaking:
@@ -186,31 +196,46 @@ class KubernetesWaking:
         return result
 
     async def _until_addressed(self, key: Key, pod: Document) -> ProbeResult:
-        """Look whether the pod has an address now: then the next observation shows it, and only that may be granted."""
-        fresh = await self._fresh(pod)
-        if fresh is None:
+        """Until the pod has an address: then the next observation shows it, and only that may be granted."""
+        found = await self._until(pod, lambda fresh: bool(status(fresh).get("podIP")))
+        if found is Followed.GONE:
             return GONE
-        if status(fresh).get("podIP"):
+        if found is Followed.MET:
             self._changes.announce(key)
-        await asyncio.sleep(ADDRESS_LOOK)
         return UNADDRESSED
 
     async def _until_ready(self, pod: Document) -> ProbeResult:
-        fresh = await self._fresh(pod)
-        if fresh is None:
-            return GONE
-        if ready(fresh):
-            return asking.READY
-        await asyncio.sleep(READY_LOOK)
-        return asking.NOT_READY
+        match await self._until(pod, ready):
+            case Followed.GONE:
+                return GONE
+            case Followed.MET:
+                return asking.READY
+            case Followed.NOT_YET:
+                return asking.NOT_READY
 
-    async def _fresh(self, pod: Document) -> Document | None:
-        """The same pod as it is now; None when it is gone or on its way out."""
+    async def _until(self, pod: Document, wanted: Callable[[Document], bool]) -> Followed:
+        """Read this one pod, then follow it by its name until it is as wanted; not for long."""
+        pods, name = namespaced("v1", metadata(pod)["namespace"], "pods"), metadata(pod)["name"]
         try:
-            fresh = await self._api.get(f"{namespaced('v1', metadata(pod)['namespace'], 'pods')}/{metadata(pod)['name']}")
+            fresh = await self._api.get(f"{pods}/{name}")
         except NotFound:
-            return None
-        return fresh if uid(fresh) == uid(pod) and not metadata(fresh).get("deletionTimestamp") else None
+            return Followed.GONE
+        if _ended(fresh, pod):
+            return Followed.GONE
+        if wanted(fresh):
+            return Followed.MET
+        seconds = math.ceil(POD_WATCH)
+        events = self._api.watch(pods, version=version(fresh), seconds=seconds, fieldSelector=f"metadata.name={name}")
+        try:
+            async with asyncio.timeout(POD_WATCH), aclosing(events):
+                async for kind, fresh in events:
+                    if kind == "DELETED" or (kind != "BOOKMARK" and _ended(fresh, pod)):
+                        return Followed.GONE
+                    if kind != "BOOKMARK" and wanted(fresh):
+                        return Followed.MET
+        except (TimeoutError, Gone):
+            pass
+        return Followed.NOT_YET
 
     async def _count(self, entry: Entry, target: Target) -> int:
         """How many instances a start brings: what a target last had, else what the definition says."""
@@ -244,3 +269,8 @@ class KubernetesWaking:
     def _forget(self, key: Key) -> None:
         self._memories.pop(key, None)
         self._motion.stands(key)
+
+
+def _ended(fresh: Document, pod: Document) -> bool:
+    """Whether `pod` is on its way out, or what bears its name now is another one."""
+    return uid(fresh) != uid(pod) or terminating(fresh)
