@@ -83,6 +83,8 @@ test-core-coverage: $(VENV)/.development
 
 .PHONY: test-system
 test-system: $(VENV)/.development ## Whole programs: Caddy, gRPC, HTTP/3, WakeDock as a person starts it
+	@# Compiled and installed before the time of any test runs; what cannot be had skips its tests.
+	@for tool in helm checkov; do hack/$$tool >/dev/null || true; done
 	$(PYTEST) -n $(WORKERS) --dist=loadfile -m "$(SYSTEM) and not (soak or bench or cluster)" --junit-xml=$(REPORTS)/system.xml
 
 .PHONY: test-soak

@@ -7,6 +7,7 @@ pip-tools reads extras but not dependency groups, so this script hands it plain 
 - runtime.lock: what WakeDock needs where it runs.
 - kubernetes.lock: the same with what Kubernetes needs besides; the container image holds it.
 - sbom.lock: what lists the contents of the container image, apart from everything else.
+- checkov.lock: what checks the chart, apart from everything else too.
 - build.lock: what builds packages from source, this one included, so that no build fetches anything unpinned.
 - development.lock: everything `make venv` installs. The others constrain it: tests run with what people install.
 """
@@ -78,7 +79,8 @@ def main() -> None:
     build_lock, development_lock = LOCKS / "build.lock", LOCKS / "development.lock"
     compile_lock(runtime, output=runtime_lock, constraints=[], upgrade=upgrade)
     compile_lock(kubernetes, output=kubernetes_lock, constraints=[runtime_lock], upgrade=upgrade)
-    compile_lock(group(groups, "sbom"), output=LOCKS / "sbom.lock", constraints=[], upgrade=upgrade)
+    for alone in ("sbom", "checkov"):
+        compile_lock(group(groups, alone), output=LOCKS / f"{alone}.lock", constraints=[], upgrade=upgrade)
     compile_lock(group(groups, "build"), output=build_lock, constraints=[runtime_lock], upgrade=upgrade)
     constraints = [kubernetes_lock, build_lock]
     compile_lock(kubernetes + group(groups, "dev"), output=development_lock, constraints=constraints, upgrade=upgrade)

@@ -15,7 +15,7 @@ from hypothesis import settings
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 WHOLE_PROGRAMS = {"caddy", "grpc", "http3", "e2e", "cluster", "soak", "bench"}
-NEVER_SKIPPED_IN_CI = {"caddy", "grpc", "http3", "e2e", "kubernetes", "cluster"}
+NEVER_SKIPPED_IN_CI = {"caddy", "grpc", "http3", "e2e", "kubernetes", "charts", "cluster"}
 # Of the cluster of hack/cluster, which is on this machine: its node, pods and Services.
 CLUSTER = [ipaddress.ip_network(each) for each in ("198.18.77.0/30", "10.244.0.0/24", "10.96.0.0/16")]
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.charts.variants import VARIANTS
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/wakedock"
 VERSION = "--kube-version=1.37.0"
@@ -17,10 +19,18 @@ Object = dict[str, Any]
 Render = Callable[..., list[Object]]
 
 
+def tool(name: str) -> str:
+    """Where a program is that `hack/NAME` finds or makes; `make test` has it made before. Skips with its reason where it cannot be had."""
+    asked = subprocess.run([ROOT / "hack" / name], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        pytest.skip(f"hack/{name}: {asked.stderr.strip()}")
+    return asked.stdout.strip()
+
+
 @pytest.fixture(scope="session")
 def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs Helm with the given words."""
-    program = subprocess.run([ROOT / "hack/helm"], capture_output=True, text=True, check=True).stdout.strip()
+    program = tool("helm")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([program, *words], capture_output=True, text=True, check=False)
@@ -39,3 +49,9 @@ def render(helm: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
         return [each for each in yaml.safe_load_all(ended.stdout) if each]
 
     return made
+
+
+@pytest.fixture(scope="session")
+def variants(render: Render) -> dict[str, list[Object]]:
+    """Each of `VARIANTS`, rendered."""
+    return {name: render(*values) for name, values in VARIANTS.items()}

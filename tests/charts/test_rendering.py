@@ -4,23 +4,10 @@ import pytest
 
 from tests.charts.conftest import CHART, VERSION, Render
 from tests.charts.objects import container, containers, of_kind, pods
+from tests.charts.variants import CLAIM, VARIANTS
 from wakedock_operator.cli.cluster_settings import GatewaySettings, OperatorSettings, RestoreSettings
 
 pytestmark = pytest.mark.charts
-
-CLAIM = "gateway.tls.acme.existingClaim=certificates"
-VARIANTS = {
-    "default": (),
-    "namespaced": ("watchNamespaces={team-a,team-b}",),
-    "secrets": ("gateway.tls.mode=Secrets", "gateway.tls.secrets={one,two}"),
-    "acme": ("gateway.tls.mode=ACME", CLAIM, "gateway.tls.acme.accessMode=ReadWriteMany"),
-    "proxies": ("gateway.trustedProxies={10.0.0.0/8}", "gateway.proxyProtocol={10.1.0.0/16}"),
-    "hosts": ("allowedHosts.team-a={*.a.test}",),
-    "monitored": ("metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true", "metrics.prometheusRule.enabled=true"),
-    "policies": ("networkPolicies.enabled=true",),
-    "targets": ("scaleTargets[0].apiGroup=example.org", "scaleTargets[0].kind=App", "scaleTargets[0].resource=apps"),
-    "without": ("crds.enabled=false", "admissionPolicy.enabled=false", "aggregatedRoles.enabled=false", "restore.enabled=false"),
-}
 
 
 @pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
