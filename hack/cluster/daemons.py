@@ -6,7 +6,7 @@ from string import Template
 
 from hack.cluster.authority import SERVICE_ACCOUNTS, Authority
 from hack.cluster.control_plane import ControlPlane
-from hack.cluster.layout import API, API_IP, DNS_IP, NODE, NODE_IP, PAUSE, PODS, SOURCES, Layout
+from hack.cluster.layout import API, API_IP, API_PORT, DNS_IP, NODE, NODE_IP, PAUSE, PODS, SOURCES, Layout
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 # As the API server knows them: user and group of the clients' certificates.
@@ -26,7 +26,7 @@ def control_plane(layout: Layout) -> ControlPlane:
         data=layout.data / "etcd",
         audit=layout.logs / "audit.log",
         address=str(NODE_IP),
-        port=6443,
+        port=API_PORT,
         etcd_port=2379,
         peer_port=2380,
     )

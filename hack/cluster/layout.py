@@ -18,7 +18,8 @@ PODS = IPv4Network("10.244.0.0/24")
 SERVICES = IPv4Network("10.96.0.0/16")
 API_IP = IPv4Address("10.96.0.1")
 DNS_IP = IPv4Address("10.96.0.10")
-API = f"https://{NODE_IP}:6443"
+API_PORT = 6443
+API = f"https://{NODE_IP}:{API_PORT}"
 PAUSE = "wakedock.local/pause:1"
 TESTAPP = "wakedock.local/testapp:1"
 

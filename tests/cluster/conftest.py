@@ -28,13 +28,19 @@ def cluster() -> Path:
 
 @pytest.fixture
 def namespace(cluster: Path) -> Iterator[str]:
-    """A fresh namespace in which Pod Security is *restricted*; it goes after the test, nobody waits for it."""
+    """A fresh namespace in which Pod Security is *restricted*; it goes after the test, nobody waits for it.
+
+    Its WakeServices go at once. Those of an ended namespace go last, after its pods, and a change of routes closes connections: that would be
+    in the middle of some later test. The first `Routed` of that test says that the gateways have done with these.
+    """
     name = f"test-{uuid4().hex[:12]}"
     admin = Kubectl(cluster)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
     admin("wait", "--for=create", "--namespace", name, "serviceaccount/default", "--timeout=30s")
     yield name
+    if "wakeservices.wakedock.dev" in admin("get", "customresourcedefinitions", "--output=name"):
+        admin("delete", "wakeservices", "--all", "--namespace", name, "--timeout=30s")
     admin("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 

@@ -21,6 +21,13 @@ IMAGES = (
     "gateway.caddy.image.repository=caddy",
     "gateway.caddy.image.tag=e2e",
 )
+KINDS = (("apps", "Deployment", "deployments"), ("apps", "StatefulSet", "statefulsets"), ("apps", "ReplicaSet", "replicasets"))
+"""What a `targetRef` may name: one kind more than the chart says by itself."""
+TARGETS = tuple(
+    f"scaleTargets[{number}].{field}={value}"
+    for number, kind in enumerate(KINDS)
+    for field, value in zip(("apiGroup", "kind", "resource"), kind, strict=True)
+)
 
 Object = dict[str, Any]
 
@@ -46,7 +53,7 @@ class Installation:
 
     def install(self, *values: str) -> None:
         """Install or upgrade; returns when everything is ready."""
-        settings = [f"--set={value}" for value in (*IMAGES, *values)]
+        settings = [f"--set={value}" for value in (*IMAGES, *TARGETS, *values)]
         helm(self.kubeconfig, "upgrade", "--install", RELEASE, str(ROOT / "charts/wakedock"), "--create-namespace", *settings)
         for name in ("operator", "gateway"):
             self.kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "--timeout=120s")
@@ -61,10 +68,11 @@ class Installation:
         found: str = self.kubectl.get("service", f"{RELEASE}-gateway")["spec"]["clusterIP"]
         return found
 
-    def gateways(self) -> list[str]:
-        """The names of the gateways' pods that are not on their way out."""
+    def gateways(self) -> dict[str, str]:
+        """The gateways' pods that are not on their way out: their addresses, by name."""
         pods = self.kubectl.get("pods", "--selector=app.kubernetes.io/component=gateway")["items"]
-        return sorted(pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp"))
+        there = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+        return {pod["metadata"]["name"]: pod["status"].get("podIP", "") for pod in there}
 
 
 def app(namespace: str, name: str, *, env: dict[str, str] | None = None, **spec: Any) -> Object:

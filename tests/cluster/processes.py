@@ -13,6 +13,15 @@ def kill(*words: str) -> None:
     os.kill(_found(*words), signal.SIGKILL)
 
 
+def kill_pod(*words: str) -> None:
+    """Kill every process of the pod of that process, but for the one that keeps its network."""
+    network = Path(f"/proc/{_found(*words)}/ns/net").readlink()
+    for pid in _pids():
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/ns/net").readlink() == network and _command(pid)[:1] != ["/pause"]:
+                os.kill(pid, signal.SIGKILL)
+
+
 def freeze(*words: str) -> int:
     """Stop (SIGSTOP) that process; returns what `thaw` needs."""
     pid = _found(*words)

@@ -157,3 +157,28 @@ def test_causes_are_told_within_seconds(wakedock: Installation, kubectl: Kubectl
     assert failed["drain"]["cause"]["reason"] == cause
     if cause == "Exited":
         assert "EXIT_AFTER" in failed["drain"]["cause"]["message"]
+
+
+def test_a_quota_that_is_used_up_is_named(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
+    kubectl("wait", "--for=jsonpath={.status.hard.pods}=0", "resourcequota/none", "--timeout=30s")
+    kubectl.apply(app(kubectl.namespace, "broken", wake={"failFast": True}))
+    assert cause_of_a_failed_wake(kubectl, "broken") == "QuotaExceeded"
+
+
+def test_a_target_that_was_created_paused_is_told(wakedock: Installation, kubectl: Kubectl):
+    paused = workload("broken")
+    paused["spec"]["paused"] = True
+    kubectl.apply(paused)
+    kubectl.apply(wakeservice(kubectl.namespace, "broken", targetRef={"name": "broken"}, wake={"failFast": True}))
+    assert cause_of_a_failed_wake(kubectl, "broken") == "Paused"
+
+
+def cause_of_a_failed_wake(kubectl: Kubectl, name: str) -> str:
+    """Wake it by command, which nobody holds a request for."""
+    seen = Seen(kubectl, name)
+    asleep = seen.ready()
+    kubectl("annotate", f"wakeservice/{name}", "wakedock.dev/wake=1")
+    failed = seen.watch(lambda status: status.get("state") == "Failed" and status["epoch"] > asleep["epoch"], timeout=30)
+    cause: str = failed["drain"]["cause"]["reason"]
+    return cause

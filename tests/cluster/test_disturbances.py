@@ -1,14 +1,17 @@
 """Whatever happens to WakeDock's own processes, no request is lost or served twice."""
 
 import asyncio
+import http.client
 
 import pytest
 
 from hack.cluster.kubectl import Kubectl
-from tests.cluster.installation import Installation
-from tests.cluster.processes import kill
+from tests.cluster.asking import ask
+from tests.cluster.installation import Installation, Seen, app
+from tests.cluster.load import Load
+from tests.cluster.processes import kill, kill_pod
 from tests.cluster.under_load import under_load
-from tests.cluster.workloads import Ledger
+from tests.cluster.workloads import Ledger, evict_pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -41,10 +44,70 @@ async def test_activators_killed_while_they_hold(wakedock: Installation, kubectl
 
 async def test_a_gateway_that_is_evicted(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     async def evict() -> None:
-        name = wakedock.gateways()[0]
-        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": wakedock.kubectl.namespace}}
-        path = f"/api/v1/namespaces/{wakedock.kubectl.namespace}/pods/{name}/eviction"
-        wakedock.kubectl.post(path, eviction)
+        name = next(iter(wakedock.gateways()))
+        evict_pod(wakedock.kubectl, name)
         await asyncio.to_thread(wakedock.kubectl, "wait", "--for=delete", f"pod/{name}", "--timeout=120s")
 
     await under_load(wakedock, kubectl, ledger, evict)
+
+
+async def test_gateways_rolled_while_no_operator_runs(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    """An awake app is served all the time, and the new gateways wake a sleeping one."""
+    env = {"LEDGER": ledger.url}
+    kubectl.apply(*(app(kubectl.namespace, name, env=env, idleTimeout="1h") for name in ("shop", "late")))
+    shop, late = Seen(kubectl, "shop"), Seen(kubectl, "late")
+    asleep = [(await asyncio.to_thread(seen.ready))["epoch"] for seen in (shop, late)]
+    address = wakedock.address
+    load = Load(address, shop.host, seed=2, pause=0.02)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(load.run())
+        await asyncio.to_thread(shop.until, "Awake", after=asleep[0])
+        wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=0")
+        try:
+            operators = ("pod", "--selector=app.kubernetes.io/component=operator")
+            await asyncio.to_thread(wakedock.kubectl, "wait", "--for=delete", *operators, "--timeout=60s")
+            wakedock.kubectl("rollout", "restart", "deployment/wakedock-gateway")
+            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-gateway", "--timeout=180s")
+            assert (await asyncio.to_thread(ask, address, late.host))[0] == 200
+        finally:
+            wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=1")
+        assert (await asyncio.to_thread(late.until, "Awake", after=asleep[1]))["wokenBy"] == "Request"
+        load.stop()
+    served = ledger.served()
+    assert load.lost == []
+    assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
+
+
+async def test_a_gateway_killed_while_it_holds_takes_only_what_it_held(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    """Its clients get a broken connection, nothing is served twice, and the app wakes for who comes next."""
+    kubectl.apply(app(kubectl.namespace, "slow", env={"LEDGER": ledger.url, "START_DELAY": "5s"}))
+    slow = Seen(kubectl, "slow")
+    asleep = await asyncio.to_thread(slow.ready)
+    gateways = wakedock.gateways()
+    held = {
+        name: asyncio.create_task(asyncio.to_thread(ask, at, slow.host, data=b"", headers={"X-Request-Id": name}))
+        for name, at in gateways.items()
+    }
+    await asyncio.to_thread(
+        slow.watch, lambda status: {each["name"] for each in status.get("gateways", ()) if each.get("holding")} == set(held)
+    )
+    victim, survivor = sorted(gateways)
+    kill_pod("gateway", f"--name={victim}")
+    with pytest.raises((OSError, http.client.HTTPException)):
+        await held[victim]
+    assert (await held[survivor])[0] == 200
+    awake = await asyncio.to_thread(slow.until, "Awake", after=asleep["epoch"])
+    served = ledger.served()
+    assert (len(served[survivor]), len(served.get(victim, ()))) in {(1, 0), (1, 1)}
+    await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", f"pod/{victim}", "--timeout=90s")
+    await asyncio.to_thread(slow.until, "Asleep", after=awake["epoch"])
+
+
+async def test_pods_of_the_app_evicted_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    async def evict() -> None:
+        for _ in range(4):
+            for pod in kubectl.get("pods", "--selector=wakedock.dev/service=shop", "--field-selector=status.phase=Running")["items"]:
+                evict_pod(kubectl, pod["metadata"]["name"])
+            await asyncio.sleep(2)
+
+    await under_load(wakedock, kubectl, ledger, evict, env={"ON_SIGTERM": "drain"})

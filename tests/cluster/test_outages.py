@@ -47,6 +47,47 @@ async def test_the_api_server_away_while_apps_are_awake_and_go_to_sleep(
     await under_load(wakedock, kubectl, ledger, go_away)
 
 
+async def test_an_api_server_that_is_slow(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons):
+    """It stands still for most of the time; what is asked of it is answered late."""
+
+    async def slow_down() -> None:
+        for _ in range(15):
+            daemons.freeze("kube-apiserver")
+            await asyncio.sleep(0.7)
+            daemons.thaw("kube-apiserver")
+            await asyncio.sleep(0.3)
+
+    await under_load(wakedock, kubectl, ledger, slow_down)
+
+
+async def test_gateways_cut_off_from_the_api_server_but_not_from_clients(
+    wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons
+):
+    """One after the other, long enough for a sleep to be asked for and held up meanwhile, and for requests to be held."""
+
+    async def cut_off() -> None:
+        for address in wakedock.gateways().values():
+            for length in (2, 12):
+                with daemons.cut_off(address):
+                    await asyncio.sleep(length)
+                await asyncio.sleep(1)
+
+    await under_load(wakedock, kubectl, ledger, cut_off)
+
+
+async def test_a_gateway_cut_off_while_it_holds_serves_when_it_is_back(wakedock: Installation, kubectl: Kubectl, daemons: Daemons):
+    kubectl.apply(app(kubectl.namespace, "shop", wake={"timeout": "90s"}))
+    shop = Seen(kubectl, "shop")
+    asleep = await asyncio.to_thread(shop.ready)
+    address = next(iter(wakedock.gateways().values()))
+    with daemons.cut_off(address):
+        held = asyncio.create_task(asyncio.to_thread(ask, address, shop.host, data=b"order"))
+        await asyncio.sleep(OUTAGE / 2)
+        assert not held.done()
+        assert shop.status()["epoch"] == asleep["epoch"]
+    assert (await held)[0] == 200
+
+
 async def test_kubelet_restarted(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons):
     async def restart() -> None:
         daemons.kill("kubelet")

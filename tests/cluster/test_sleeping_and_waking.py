@@ -9,24 +9,19 @@ import pytest
 from hack.cluster.kubectl import Kubectl
 from tests.audit import changes
 from tests.cluster.asking import ask
-from tests.cluster.installation import Installation, Seen, app, host, reason, wakeservice
+from tests.cluster.installation import Installation, Seen, app, host, reason
 from tests.cluster.load import Load
-from tests.cluster.workloads import Ledger, workload
+from tests.cluster.workloads import Ledger
 from tests.soak.generator import exchange
 
 pytestmark = pytest.mark.cluster
-
-
-def replicas(kubectl: Kubectl, what: str) -> int:
-    found: int = kubectl.get(*what.split("/"))["spec"]["replicas"]
-    return found
 
 
 def test_an_app_sleeps_wakes_on_a_request_and_sleeps_again(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(app(kubectl.namespace, "hello"))
     hello = Seen(kubectl, "hello")
     asleep = hello.ready()
-    assert replicas(kubectl, "deployment/hello") == 0
+    assert kubectl.get("deployment", "hello")["spec"]["replicas"] == 0
     kubectl("wait", "--for=condition=Ready", "wakeservice/hello", "--timeout=10s")
     assert ask(wakedock.address, host(kubectl.namespace, "hello"), data=b"form")[0] == 200
     awake = hello.until("Awake", after=asleep["epoch"])
@@ -57,48 +52,6 @@ async def first(address: str, host: str, name: str) -> int:
     return answer.status
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
-def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Installation, kubectl: Kubectl, kind: str):
-    kubectl.apply(workload("shop", kind=kind, replicas=3))
-    kubectl("rollout", "status", f"{kind.lower()}/shop", "--timeout=90s")
-    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"kind": kind, "name": "shop"}))
-    shop = Seen(kubectl, "shop")
-    asleep = shop.ready()
-    kubectl("wait", "--for=jsonpath={.spec.replicas}=0", f"{kind.lower()}/shop", "--timeout=30s")
-    assert ask(wakedock.address, host(kubectl.namespace, "shop"))[0] == 200
-    assert replicas(kubectl, f"{kind.lower()}/shop") == 3
-    awake = shop.until("Awake", after=asleep["epoch"])
-    shop.until("Asleep", after=awake["epoch"])
-    kubectl("delete", "wakeservice/shop", "--timeout=30s")
-    kubectl("wait", "--for=jsonpath={.spec.replicas}=3", f"{kind.lower()}/shop", "--timeout=30s")
-
-
-def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(workload("shop", replicas=1))
-    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
-    shop = Seen(kubectl, "shop")
-    asleep = shop.ready()
-    kubectl("scale", "deployment/shop", "--replicas=2")
-    awake = shop.until("Awake", after=asleep["epoch"])
-    assert (awake["wokenBy"], awake["replicas"]) == ("Scaled", 2)
-    kubectl("scale", "deployment/shop", "--replicas=0")
-    asleep = shop.until("Asleep", after=awake["epoch"])
-    assert asleep["drain"]["reason"] in {"ScaledToZero", "Idle"}
-    assert ask(wakedock.address, host(kubectl.namespace, "shop"))[0] == 200
-
-
-def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(workload("shop", replicas=1))
-    kubectl.apply(wakeservice(kubectl.namespace, "shop", idleTimeout="1s", targetRef={"name": "shop"}))
-    shop, epoch = Seen(kubectl, "shop"), -1
-    for _ in range(3):
-        epoch = shop.until("Asleep", after=epoch)["epoch"]
-        kubectl.apply(workload("shop", replicas=1))
-        epoch = shop.until("Awake", after=epoch)["epoch"]
-    blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "ScaledBy")
-    assert (blocked["serving"], blocked["undone"], blocked["undoneBy"]) == ("Awake", 3, "kubectl")
-
-
 def test_a_person_asks_with_annotations(wakedock: Installation, kubectl: Kubectl):
     kubectl.apply(app(kubectl.namespace, "hello", idleTimeout="1h"))
     hello = Seen(kubectl, "hello")
@@ -109,6 +62,21 @@ def test_a_person_asks_with_annotations(wakedock: Installation, kubectl: Kubectl
     kubectl("annotate", "wakeservice/hello", "wakedock.dev/sleep=1")
     asleep = hello.until("Asleep", after=awake["epoch"])
     assert asleep["drain"]["reason"] == "Requested"
+
+
+def test_a_schedule_wakes_an_app_and_keeps_it_awake(wakedock: Installation, kubectl: Kubectl):
+    always = {
+        "days": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+        "from": "00:00",
+        "to": "24:00",
+        "timeZone": "Etc/UTC",
+        "state": "Awake",
+    }
+    kubectl.apply(app(kubectl.namespace, "office", idleTimeout="1s", schedule=[always]))
+    office = Seen(kubectl, "office")
+    assert office.until("Awake")["wokenBy"] == "Schedule"
+    blocked = office.watch(lambda status: reason(status, "SleepBlocked") == "ScheduledAwake")
+    assert blocked["serving"] == "Awake"
 
 
 def test_a_missing_image_is_told_to_the_client_and_in_the_status(wakedock: Installation, kubectl: Kubectl):

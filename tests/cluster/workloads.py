@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hack.cluster.kubectl import Kubectl
-from hack.cluster.layout import TESTAPP
+from hack.cluster.layout import TESTAPP, ClusterError
 
 Object = dict[str, Any]
 PORT = 8080
@@ -52,6 +52,16 @@ def service(name: str) -> Object:
         "metadata": {"name": name},
         "spec": {"selector": {"app": name}, "ports": [{"name": "http", "port": 80, "targetPort": PORT}]},
     }
+
+
+def evict_pod(kubectl: Kubectl, name: str) -> None:
+    """Evict a pod of kubectl's namespace, as the drain of a node does; one that is gone is left alone."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": kubectl.namespace}}
+    try:
+        kubectl.post(f"/api/v1/namespaces/{kubectl.namespace}/pods/{name}/eviction", eviction)
+    except ClusterError as error:
+        if "NotFound" not in str(error):
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""Kinds that can be scaled, and others who scale them."""
+
+import pytest
+
+from hack.cluster.kubectl import Kubectl
+from tests.cluster.asking import ask
+from tests.cluster.installation import Installation, Seen, reason, wakeservice
+from tests.cluster.workloads import workload
+
+pytestmark = pytest.mark.cluster
+
+
+def replicas(kubectl: Kubectl, what: str) -> int:
+    found: int = kubectl.get(*what.split("/"))["spec"]["replicas"]
+    return found
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ReplicaSet"])
+def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Installation, kubectl: Kubectl, kind: str):
+    target = f"{kind.lower()}/shop"
+    kubectl.apply(workload("shop", kind=kind, replicas=3))
+    kubectl("wait", "--for=jsonpath={.status.readyReplicas}=3", target, "--timeout=90s")
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"kind": kind, "name": "shop"}))
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=0", target, "--timeout=30s")
+    assert ask(wakedock.address, shop.host)[0] == 200
+    assert replicas(kubectl, target) == 3
+    awake = shop.until("Awake", after=asleep["epoch"])
+    shop.until("Asleep", after=awake["epoch"])
+    kubectl("delete", "wakeservice/shop", "--timeout=30s")
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=3", target, "--timeout=30s")
+
+
+def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    kubectl("scale", "deployment/shop", "--replicas=2")
+    awake = shop.until("Awake", after=asleep["epoch"])
+    assert (awake["wokenBy"], awake["replicas"]) == ("Scaled", 2)
+    kubectl("scale", "deployment/shop", "--replicas=0")
+    asleep = shop.until("Asleep", after=awake["epoch"])
+    assert asleep["drain"]["reason"] in {"ScaledToZero", "Idle"}
+    assert ask(wakedock.address, shop.host)[0] == 200
+
+
+def test_an_autoscaler_decides_while_the_app_is_awake_and_rests_while_it_sleeps(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl.apply(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+                "minReplicas": 2,
+                "maxReplicas": 3,
+                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 90}}}],
+            },
+        }
+    )
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=2", "deployment/shop", "--timeout=90s")
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    kubectl("wait", "--for=condition=ScalingActive=false", "horizontalpodautoscaler/shop", "--timeout=60s")
+    assert (replicas(kubectl, "deployment/shop"), shop.status()["epoch"]) == (0, asleep["epoch"])
+    assert ask(wakedock.address, shop.host)[0] == 200
+    awake = shop.until("Awake", after=asleep["epoch"])
+    assert (awake["wokenBy"], awake["replicas"], replicas(kubectl, "deployment/shop")) == ("Request", 2, 2)
+    assert shop.until("Asleep", after=awake["epoch"])["undone"] == 0
+
+
+def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(workload("shop", replicas=1))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", idleTimeout="1s", targetRef={"name": "shop"}))
+    shop, epoch = Seen(kubectl, "shop"), -1
+    for _ in range(3):
+        epoch = shop.until("Asleep", after=epoch)["epoch"]
+        kubectl.apply(workload("shop", replicas=1))
+        epoch = shop.until("Awake", after=epoch)["epoch"]
+    blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "ScaledBy")
+    assert (blocked["serving"], blocked["undone"], blocked["undoneBy"]) == ("Awake", 3, "kubectl")
