@@ -17,8 +17,8 @@ operator (`reportingController: {REPORTER}`). Gateways write none. `kubectl desc
 counted in [`wakedock_journal_dropped_total`](metrics.md).
 
 The note holds, joined by colons and as far as there are any: the reason from the table that is named, what happened, who asked (a request's
-method, host, path without its query, client and `User-Agent`), and how long a wake took. It is cut after {MAX_NOTE:,} characters. The annotation
-`{WHOLE}` has the same as JSON, for programs.
+method, host, path without its query, client and `User-Agent`), and how long a wake took. It is cut after {MAX_NOTE:,} characters.
+The annotation `{WHOLE}` has the same as JSON, for programs.
 
 | reason | type | when, and what the note says | reasons in the note | example of a note |
 |---|---|---|---|---|
@@ -37,7 +37,14 @@ REASONS: dict[EventKind, type[DrainReason | FailureReason | WakeReason]] = {
 EXAMPLES: tuple[Event, ...] = (
     Event(_AT, _KEY, EventKind.WOKE, WakeReason.REQUEST, asker=_ASKER, phases={"granted": 2.13}),
     Event(_AT, _KEY, EventKind.SLEPT, DrainReason.IDLE),
-    Event(_AT, _KEY, EventKind.WAKE_FAILED, FailureReason.IMAGE_PULL, "the image of container app cannot be pulled (ErrImagePull): not found", _ASKER),
+    Event(
+        _AT,
+        _KEY,
+        EventKind.WAKE_FAILED,
+        FailureReason.IMAGE_PULL,
+        "the image of container app cannot be pulled (ErrImagePull): none",
+        _ASKER,
+    ),
     Event(_AT, _KEY, EventKind.CRASHED, FailureReason.EXITED, "container app exited with code 1"),
     Event(_AT, _KEY, EventKind.PINNED, message=f"until {_AT.isoformat(timespec='seconds')}"),
     Event(_AT, _KEY, EventKind.REJECTED, message="spec.idleTimeout: write it as a duration such as 15m"),
