@@ -86,10 +86,10 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch, create, patch, update, delete]
-# Whether an app runs, and why one does not.
+# Whether an app runs, and why one does not. A pod that the operator itself waits for is followed by its name.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [get, list, watch]
 # The last line of an app that failed.
 - apiGroups: [""]
   resources: [pods/log]
@@ -120,19 +120,11 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 {{- include "wakedock.rules.targets" (dict "context" . "verbs" "get" "why" $why "scaling" "Giving targets their replicas back.") }}
 {{- end -}}
 
-{{/* In the release's namespace: who is a gateway, how they are reached, and which operator leads. */}}
+{{/* In the release's namespace: who is a gateway, and which operator leads. */}}
 {{- define "wakedock.rules.operator.here" -}}
 # Which gateways there are: each has a say in every sleep.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
-# How the gateways are reached.
-- apiGroups: [""]
-  resources: [services]
-  verbs: [get]
-# How the gateways are reached.
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
   verbs: [get, list, watch]
 # The first operator makes the Lease.
 - apiGroups: [coordination.k8s.io]
