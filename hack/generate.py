@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hack.chart import manifests, readme, schema
 from hack.crd import definition
-from hack.reference import api, commands, conditions, configuration, exit_codes, lifecycle, metrics, wakeservice
+from hack.reference import api, commands, conditions, configuration, events, exit_codes, lifecycle, metrics, rbac, wakeservice
 from wakedock_operator.resource.schema import schema_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +28,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/configuration.schema.json": configuration.schema,
     ".env.example": configuration.environment,
     "docs/reference/conditions.md": conditions.reference,
+    "docs/reference/events.md": events.reference,
     "docs/reference/metrics.md": metrics.reference,
+    "docs/reference/rbac.md": rbac.reference,
     "docs/design/lifecycle.md": lifecycle.page,
     "docs/reference/commands.md": commands.reference,
     "docs/reference/exit-codes.md": exit_codes.reference,

@@ -45,7 +45,7 @@ def _values(node: yaml.Node | None, above: tuple[str, ...], lines: list[str]) ->
         return
     for key, value in node.value:
         path = (*above, key.value)
-        description, schema = _comment(lines, key.start_mark.line)
+        description, schema = comment(lines, key.start_mark.line)
         # Written on one line, or as an object that Kubernetes defines: a whole.
         block = isinstance(value, yaml.MappingNode) and not value.flow_style and not description
         parts = tuple(_values(value, path, lines)) if block else ()
@@ -55,8 +55,8 @@ def _values(node: yaml.Node | None, above: tuple[str, ...], lines: list[str]) ->
         yield Value(path, default, description, schema, parts)
 
 
-def _comment(lines: list[str], number: int) -> tuple[str, dict[str, Any]]:
-    """The words and the schema above line `number`."""
+def comment(lines: list[str], number: int) -> tuple[str, dict[str, Any]]:
+    """The words and the schema of the comment above line `number`, which counts from 0."""
     found: list[str] = []
     indent = len(lines[number]) - len(lines[number].lstrip())
     while number and lines[number - 1].startswith(" " * indent + "#"):

@@ -18,6 +18,7 @@ ENUMERATIONS: tuple[type[StrEnum], ...] = (
     conditions.AcceptedReason,
     conditions.RoutedReason,
     conditions.ReadyReason,
+    conditions.BypassReason,
     vetoes.VetoReason,
     status.Serving,
     status.WakeReason,

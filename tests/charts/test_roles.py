@@ -7,36 +7,12 @@ import pytest
 import yaml
 
 from tests.charts.conftest import Render
-from tests.charts.objects import Object, of_kind
+from tests.charts.rights import rights
 
 pytestmark = pytest.mark.charts
 
 SNAPSHOTS = Path(__file__).parent / "roles"
 MODES = {"cluster": (), "namespaced": ("watchNamespaces={team-a}",)}
-
-
-def rights(objects: list[Object]) -> dict[str, dict[str, list[str]]]:
-    """By account and where, one line for each rule."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for kind in ("ClusterRoleBinding", "RoleBinding"):
-        for binding in of_kind(objects, kind).values():
-            reference, namespace = binding["roleRef"], binding["metadata"].get("namespace")
-            (role,) = [
-                each
-                for each in objects
-                if each["kind"] == reference["kind"]
-                and each["metadata"]["name"] == reference["name"]
-                and each["metadata"].get("namespace") in (None, namespace)
-            ]
-            for subject in binding["subjects"]:
-                found.setdefault(subject["name"], {})[namespace or "everywhere"] = [_line(rule) for rule in role["rules"]]
-    return {account: dict(sorted(places.items())) for account, places in sorted(found.items())}
-
-
-def _line(rule: Object) -> str:
-    groups = ", ".join(group or "core" for group in rule["apiGroups"])
-    names = f" ({', '.join(rule['resourceNames'])})" if "resourceNames" in rule else ""
-    return f"{groups}: {', '.join(rule['resources'])}{names}: {', '.join(rule['verbs'])}"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -46,6 +22,11 @@ def test_nobody_may_do_more_than_before(render: Render, mode: str):
     if os.environ.get("WAKEDOCK_WRITE_SNAPSHOTS"):
         snapshot.write_text(made)
     assert made == snapshot.read_text()
+
+
+def test_a_watched_namespace_has_the_rules_of_the_whole_cluster(render: Render):
+    whole, watched = (rights(render(*values)) for values in MODES.values())
+    assert whole == {account: {"everywhere": at["team-a"], "wakedock": at["wakedock"]} for account, at in watched.items()}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -25,12 +25,19 @@ class RefusalReason(StrEnum):
     """Why a held request is answered by WakeDock itself."""
 
     SUSPENDED = "suspended"
+    """The service is out of use: `spec.suspend`."""
     REMOVED = "removed"
+    """The service was deleted while the request waited."""
     START_FAILED = "start-failed"
+    """The app could not be started."""
     TIMED_OUT = "timed-out"
+    """The app was not ready within `wake.timeout`."""
     TOO_MANY_HELD = "too-many-held"
+    """As many requests wait as may: for the app (`wake.maxHeld`) or at the gateway."""
     UNKNOWN = "unknown-service"
+    """The route leads to a service that the gateway does not know, or knows no more."""
     SHUTTING_DOWN = "shutting-down"
+    """The gateway is about to end."""
 
 
 @dataclass(frozen=True, slots=True)

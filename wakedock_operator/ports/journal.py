@@ -17,14 +17,23 @@ class EventKind(StrEnum):
     """What happened."""
 
     WOKE = "Woke"
+    """The app is awake and gets requests: why it was woken, who asked where somebody did, and how long it took."""
     SLEPT = "Slept"
+    """The app was put to sleep: why."""
     WAKE_FAILED = "WakeFailed"
+    """A start was given up: the class of the failure, what happened, and who had asked."""
     CRASHED = "Crashed"
+    """The app ended by itself while it was awake: the class of the failure and what happened. Once for each end."""
     PINNED = "Pinned"
+    """Somebody asked to keep the app awake, or for another time than before: until when."""
     UNPINNED = "Unpinned"
+    """A pin was taken back. One that runs out by itself is not told."""
     ADDED = "Added"
+    """A service is looked after for the first time."""
     REMOVED = "Removed"
+    """A service was deleted, and nothing of it is left to do."""
     REJECTED = "Rejected"
+    """A definition is not served as it was written: what is wrong with it. An earlier good one stays in force."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,8 @@ class KubernetesJournal:
             "reportingInstance": self._instance[:128],
             "action": event.kind.value,
             "reason": event.kind.value,
-            "type": "Warning" if event.kind in _WARNINGS else "Normal",
-            "note": _note(event),
+            "type": severity(event.kind),
+            "note": note(event),
             "regarding": {
                 "apiVersion": API_VERSION,
                 "kind": KIND,
@@ -115,7 +115,13 @@ class KubernetesJournal:
         await self._api.create(resource_path("events.k8s.io/v1", "events", namespace=event.key.namespace), body)
 
 
-def _note(event: Event) -> str:
+def severity(kind: EventKind) -> str:
+    """The `type` of the Event: `Warning` for what somebody should look at."""
+    return "Warning" if kind in _WARNINGS else "Normal"
+
+
+def note(event: Event) -> str:
+    """The Event's words for people."""
     parts = [event.reason, event.message, _asked(event.asker)]
     if "granted" in event.phases:
         parts.append(f"after {event.phases['granted']:.1f} s")

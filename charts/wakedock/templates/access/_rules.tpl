@@ -1,11 +1,14 @@
-{{/* What each process may do with WakeServices and apps. The same in a ClusterRole and, with watchNamespaces, in a Role per namespace. */}}
+{{/* What each process may do with WakeServices and apps. The same in a ClusterRole and, with watchNamespaces, in a Role per namespace.
+The comment above each rule says why; docs/reference/rbac.md is made of them. */}}
 
-{{/* Objects of the kinds in scaleTargets: the verbs that are given, and the scale of each. */}}
+{{/* Objects of the kinds in scaleTargets: the verbs that are given, the scale of each, and why. */}}
 {{- define "wakedock.rules.targets" -}}
 {{- range $group, $targets := include "wakedock.targets" .context | fromYaml }}
+# {{ $.why }}
 - apiGroups: [{{ $group | trimPrefix "group-" | quote }}]
   resources: [{{ $targets.resources | join ", " }}]
   verbs: [{{ $.verbs }}]
+# {{ $.scaling }}
 - apiGroups: [{{ $group | trimPrefix "group-" | quote }}]
   resources: [{{ $targets.scales | join ", " }}]
   verbs: [get, patch]
@@ -25,13 +28,16 @@
 {{- end -}}
 
 {{- define "wakedock.rules.gateway" -}}
+# What is served, on which hosts, and in which state it is.
 - apiGroups: [wakedock.dev]
   resources: [wakeservices]
   verbs: [get, list, watch]
+# Wakes, and what this gateway says about each drain.
 - apiGroups: [wakedock.dev]
   resources: [wakeservices/status]
   verbs: [patch]
-{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get, list") }}
+{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get, list" "why" "How far a start has come." "scaling" "Waking an app.") }}
+# Which pods are a Deployment's own, and of which template.
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list]
@@ -39,50 +45,61 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# The address of an app that stays.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list]
-# Before it ends: who still sends requests here.
+# Before it ends: which callers' Services still send requests here.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list]
 {{- end -}}
 
 {{- define "wakedock.rules.operator" -}}
+# What is wanted, and in which state it is.
 - apiGroups: [wakedock.dev]
   resources: [wakeservices]
   verbs: [get, list, watch]
+# What is decided: awake, draining or asleep, conditions, ports of callers.
 - apiGroups: [wakedock.dev]
   resources: [wakeservices/status]
   verbs: [get, patch, update]
-{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get, list, watch") }}
-# What `app` becomes, and its scale.
+{{- $why := "How far a start has come, and who else scales." }}
+{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get, list, watch" "why" $why "scaling" "Waking apps and putting them to sleep.") }}
+# What `app` becomes.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
+# Its scale.
 - apiGroups: [apps]
   resources: [deployments/scale]
   verbs: [get, patch]
+# Which pods are a Deployment's own, and of which template.
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list]
-# The address that stays, and `service`.
+# The address that stays, `service`, and Services that lead past the gateways.
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch, delete]
+# The gateways as what is behind `service`.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch, create, patch, update, delete]
+# Whether an app runs, and why one does not. A pod that the operator itself waits for is followed by its name.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [get, list, watch]
+# The last line of an app that failed.
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
 {{ include "wakedock.rules.counts" . }}
+# The first of them in a namespace: what does not exist yet has no name to be allowed by.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create]
+# The history of each WakeService.
 - apiGroups: ["", events.k8s.io]
   resources: [events]
   verbs: [create, patch]
@@ -90,6 +107,7 @@
 
 {{/* The remembered replicas. */}}
 {{- define "wakedock.rules.counts" -}}
+# How many replicas each sleeping target had.
 - apiGroups: [""]
   resources: [configmaps]
   resourceNames: [wakedock-replicas]
@@ -98,35 +116,43 @@
 
 {{- define "wakedock.rules.restore" -}}
 {{ include "wakedock.rules.counts" . }}
-{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get") }}
+{{- $why := "Whether a target is still there." }}
+{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get" "why" $why "scaling" "Giving targets their replicas back.") }}
 {{- end -}}
 
-{{/* In the release's namespace: who is a gateway, how they are reached, and which operator leads. */}}
+{{/* In the release's namespace: who is a gateway, and which operator leads. */}}
 {{- define "wakedock.rules.operator.here" -}}
+# Which gateways there are: each has a say in every sleep.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [services]
-  verbs: [get]
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [get, list, watch]
+# The first operator makes the Lease.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [create]
+# One operator decides at a time.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "wakedock.fullname" . }}-operator]
   verbs: [get, update, patch]
 {{- end -}}
 
+{{/* In the release's namespace: the Service through which requests come. */}}
+{{- define "wakedock.rules.gateway.here" -}}
+# Before it ends: whether the gateways' own Service still sends requests here.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list]
+{{- end -}}
+
 {{/* In the release's namespace: the operator that would put targets to sleep again. */}}
 {{- define "wakedock.rules.restore.here" -}}
+# Stopping the operator, which would put targets to sleep again.
 - apiGroups: [apps]
   resources: [deployments/scale]
   resourceNames: [{{ include "wakedock.fullname" . }}-operator]
   verbs: [get, patch]
+# Waiting until it is gone.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
