@@ -30,8 +30,8 @@ def cluster() -> Path:
 def namespace(cluster: Path) -> Iterator[str]:
     """A fresh namespace in which Pod Security is *restricted*; it goes after the test, nobody waits for it.
 
-    Its WakeServices go at once. Those of an ended namespace go last, after its pods, and a change of routes closes connections: that would be
-    in the middle of some later test. The first `Routed` of that test says that the gateways have done with these.
+    Its WakeServices go at once. Those of an ended namespace go last, after its pods, and a change of routes closes connections: that would
+    be in the middle of some later test. The first `Routed` of that test says that the gateways have done with these.
     """
     name = f"test-{uuid4().hex[:12]}"
     admin = Kubectl(cluster)
