@@ -15,8 +15,8 @@ API, on Kubernetes at port 9090 of the operator and of each gateway. All have th
 something, and the others show 0 or no series. Labels are bounded: `namespace` and `name` of services that are
 defined, and reasons from closed sets; never a host or path that a client sent. The series of a service go when it is removed.
 
-On Kubernetes a wake is counted once by the operator, and once more by each gateway that held requests for it: add up the operator's alone
-(`component="operator"`) where wakes are counted. The phases of a wake are timed by the gateways.
+On Kubernetes a wake is counted by the operator, and its phases are timed by the gateways that held requests for it. Caddy is a container
+there, whose restarts Kubernetes counts.
 
 """
 _LABELS = """
@@ -28,7 +28,7 @@ refusal is one of these:
 _RUN, _OPERATOR, _GATEWAY = "`wakedock run`", "operator", "gateway"
 _ALL = (_RUN, _OPERATOR, _GATEWAY)
 COUNTED_BY: dict[str, tuple[str, ...]] = {
-    "wakedock_wakes": _ALL,
+    "wakedock_wakes": (_RUN, _OPERATOR),
     "wakedock_wake_duration_seconds": _ALL,
     "wakedock_held": (_RUN, _GATEWAY),
     "wakedock_rejected": (_RUN, _GATEWAY),
@@ -37,7 +37,7 @@ COUNTED_BY: dict[str, tuple[str, ...]] = {
     "wakedock_asleep_seconds": (_RUN, _OPERATOR),
     "wakedock_steering_switches": (_RUN, _GATEWAY),
     "wakedock_caddy_applies": (_RUN, _GATEWAY),
-    "wakedock_caddy_restarts": (),
+    "wakedock_caddy_restarts": (_RUN,),
     "wakedock_event_loop_lag_seconds": _ALL,
     "wakedock_reconciles": _ALL,
     "wakedock_watch_age_seconds": (_OPERATOR, _GATEWAY),
@@ -56,7 +56,7 @@ def reference() -> str:
         for family in collector.collect():
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = ", ".join(f"`{label}`" for label in _labels(collector, family)) or "none"
-            counted = ", ".join(COUNTED_BY[family.name]) or "nobody yet: it stays 0"
+            counted = ", ".join(COUNTED_BY[family.name])
             rows.append((f"`{name}`", family.type, labels, counted, f"{family.documentation}."))
     refusals = section(RefusalReason).partition("| value")
     return _INTRODUCTION + "".join("| " + " | ".join(row) + " |\n" for row in rows) + _LABELS + "".join(refusals[1:])

@@ -97,7 +97,6 @@ async def test_a_request_line_of_30_kb_is_read():
         (RefusalReason.TIMED_OUT, 504),
         (RefusalReason.TOO_MANY_HELD, 503),
         (RefusalReason.UNKNOWN, 404),
-        (RefusalReason.SHUTTING_DOWN, 503),
     ],
 )
 async def test_a_refusal_is_a_problem_with_its_status_and_when_to_ask_again(reason: RefusalReason, status: int):

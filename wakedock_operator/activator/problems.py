@@ -57,9 +57,6 @@ REFUSALS: Mapping[RefusalReason, Problem] = {
     RefusalReason.UNKNOWN: Problem(
         "unknown-service", 404, "Unknown service", "The gateway does not know the service that this address belonged to."
     ),
-    RefusalReason.SHUTTING_DOWN: Problem(
-        "shutting-down", 503, "The gateway is shutting down", "The app did not get this request. Another gateway may answer."
-    ),
 }
 """What a refused request gets.
 

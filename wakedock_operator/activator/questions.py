@@ -36,8 +36,6 @@ class RefusalReason(StrEnum):
     """As many requests wait as may: for the app (`wake.maxHeld`) or at the gateway."""
     UNKNOWN = "unknown-service"
     """The route leads to a service that the gateway does not know, or knows no more."""
-    SHUTTING_DOWN = "shutting-down"
-    """The gateway is about to end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ async def composed(settings: Settings, directories: Directories) -> AsyncIterato
         await catalog.load()
         board = RecordBoard(directories.runtime / "status")
         edge = CaddyEdge(caddy_options(settings, directories, services=len(catalog.current().entries)))
+        metrics.caddy_restarts.source = lambda: edge.restarts
         activator = Activator(
             catalog=catalog,
             board=board,

@@ -83,7 +83,7 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
     async with AsyncExitStack() as closing:
         api = await connected(settings, closing)
         shelf = Shelf(accepts(settings))
-        clock, metrics, journal = SystemClock(), Metrics(), RecentWakes()
+        clock, metrics, journal = SystemClock(), Metrics(counts_wakes=False), RecentWakes()
         catalog, board = KubernetesCatalog(api, shelf), KubernetesBoard(api, shelf)
         workloads = KubernetesWaking(api, shelf.entry, shelf.replicas)
         closing.callback(workloads.close)

@@ -80,9 +80,10 @@ class Telling:
                 self._metrics.wake_failed(key, drain.cause.reason)
                 asker = next((r.asker for r in written.gateways if r.asker is not None), None)
                 self._journal.record(Event(at, key, EventKind.WAKE_FAILED, drain.cause.reason, drain.cause.message, asker))
-            case Change.WAKE if self._tells_wakes or not any(
-                r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways
-            ):
-                phases = {"answering": facts.waited, "granted": facts.waited}
-                self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, phases)
-                self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), asker=written.asker, phases=phases))
+            case Change.WAKE:
+                timed = any(r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways)
+                if self._tells_wakes or not timed:
+                    phases = {"answering": facts.waited, "granted": facts.waited}
+                    # A gateway that woke it has timed it, too.
+                    self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, {} if timed else phases)
+                    self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), asker=written.asker, phases=phases))

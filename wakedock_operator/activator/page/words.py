@@ -42,7 +42,6 @@ REFUSALS: Mapping[RefusalReason, tuple[str, str]] = {
     RefusalReason.TIMED_OUT: ("Could not start in time", "It takes longer than it may. It may still be starting."),
     RefusalReason.TOO_MANY_HELD: ("Very busy", "Many visitors are waiting for this app right now."),
     RefusalReason.UNKNOWN: ("Not here", "There is no app at this address any more."),
-    RefusalReason.SHUTTING_DOWN: ("One moment", "The gateway in front of this app is being restarted."),
 }
 """A headline and a sentence for each refusal a page can show."""
 

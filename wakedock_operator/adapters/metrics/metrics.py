@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from wakedock_operator import __version__
 from wakedock_operator.adapters.metrics.asleep import AsleepSeconds
+from wakedock_operator.adapters.metrics.caddy_restarts import CaddyRestarts
 from wakedock_operator.core.status import DrainReason, FailureReason, WakeReason
 from wakedock_operator.resource import Key
 
@@ -25,9 +26,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """One process's metrics, in a registry of their own. Every method is cheap, never raises, and may be called from any thread."""
+    """One process's metrics, in a registry of their own. Every method is cheap, never raises, and may be called from any thread.
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    Without `counts_wakes` wakes are timed only: somebody else counts them (on Kubernetes the operator, whichever gateway held requests).
+    """
+
+    def __init__(self, *, counts_wakes: bool = True, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._counts_wakes = counts_wakes
         self.registry = registry = CollectorRegistry()
         self._wakes = Counter(
             "wakedock_wakes",
@@ -57,9 +62,8 @@ class Metrics:
         self._caddy_applies = Counter(
             "wakedock_caddy_applies", "Configurations given to Caddy, by outcome (accepted or failed)", ("outcome",), registry=registry
         )
-        self._caddy_restarts = Counter(
-            "wakedock_caddy_restarts", "Times Caddy had ended by itself and was started again", registry=registry
-        )
+        self.caddy_restarts = CaddyRestarts()
+        registry.register(self.caddy_restarts)
         self._lag = Histogram(
             "wakedock_event_loop_lag_seconds",
             "How late the event loop ran what was due",
@@ -90,7 +94,8 @@ class Metrics:
 
     def woke(self, key: Key, cause: WakeReason, phases: Mapping[str, float]) -> None:
         """A wake succeeded. `phases` are seconds since it was asked for; a phase is timed where it and the one before are known."""
-        self._wakes.labels(key.namespace, key.name, "awake", cause.value).inc()
+        if self._counts_wakes:
+            self._wakes.labels(key.namespace, key.name, "awake", cause.value).inc()
         moments = {"asked": 0.0, **phases}
         for before, phase in pairwise(PHASES):
             if before in moments and phase in moments:
@@ -126,10 +131,6 @@ class Metrics:
     def applied(self, ok: bool) -> None:  # noqa: FBT001 - the outcome itself, as in `applied(not rejected)`
         """Caddy was given a configuration, and took it or not."""
         self._caddy_applies.labels("accepted" if ok else "failed").inc()
-
-    def caddy_restarted(self) -> None:
-        """Caddy had ended by itself."""
-        self._caddy_restarts.inc()
 
     def lagged(self, seconds: float) -> None:
         """The event loop was so late."""
