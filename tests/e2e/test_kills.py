@@ -138,6 +138,7 @@ async def test_a_killed_caddy_is_started_again_and_the_apps_do_not_notice():
         os.kill(caddy, signal.SIGKILL)
         await installation.until_logged("caddy started", since=seen)
         assert installation.caddy_pid() != caddy
+        assert await stand.metric("wakedock_caddy_restarts_total") == 1
         assert served_by([await ask(stand.port, "awake.test")]) == before
         assert (await installation.until_serving("awake", "Awake"))["epoch"] == epoch
         assert served_by([await ask(stand.port, "asleep.test", "/", "POST", body=b"x" * 5000)])
