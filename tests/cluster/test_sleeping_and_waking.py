@@ -11,6 +11,7 @@ from tests.audit import changes
 from tests.cluster.asking import ask
 from tests.cluster.installation import Installation, Seen, app, host, reason
 from tests.cluster.load import Load
+from tests.cluster.under_load import put_to_sleep, slept
 from tests.cluster.workloads import Ledger
 from tests.soak.generator import exchange
 
@@ -115,7 +116,7 @@ async def test_no_request_is_lost_or_served_twice_over_sleeps_under_load(
     async with asyncio.TaskGroup() as tasks:
         for load in loads:
             tasks.create_task(load.run())
-        await asyncio.gather(*(asyncio.to_thread(put_to_sleep, Seen(kubectl, name), sleeps) for name in apps))
+        await asyncio.gather(*(asyncio.to_thread(sleep_again_and_again, Seen(kubectl, name), sleeps) for name in apps))
         for load in loads:
             load.stop()
     served = ledger.served()
@@ -125,9 +126,9 @@ async def test_no_request_is_lost_or_served_twice_over_sleeps_under_load(
     assert [each for each in sent if len(served.get(each, ())) != 1] == []
 
 
-def put_to_sleep(seen: Seen, times: int) -> None:
+def sleep_again_and_again(seen: Seen, times: int) -> None:
     awake = seen.until("Awake")
-    for number in range(times):
-        seen.kubectl("annotate", "--overwrite", f"wakeservice/{seen.name}", f"wakedock.dev/sleep={number + 1}")
-        asleep = seen.until("Asleep", after=awake["epoch"], timeout=90)
-        awake = seen.until("Awake", after=asleep["epoch"], timeout=90)
+    for number in range(1, times + 1):
+        put_to_sleep(seen.kubectl, seen.name, number)
+        asleep = slept(seen, awake["epoch"], number)
+        awake = seen.until("Awake", after=asleep["epoch"] - 1, timeout=90)
