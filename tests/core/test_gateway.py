@@ -130,6 +130,21 @@ DRAINING = [
         facts(Stage.DRAINING, says(BUSY), held=True, backend=stopped()), rests("for the drain to end"), id="and the request waits for that"
     ),
     pytest.param(
+        facts(Stage.DRAINING, says(BUSY), memory=memory(allowed=True), held=True, backend=stopped()),
+        Start(),
+        id="once the Busy was accepted, what others scaled to zero is started, with or without a controller",
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, says(BUSY), memory=memory(allowed=True), held=True, backend=stopped(), dependencies_ready=False),
+        rests("for the drain to end"),
+        id="after its dependencies",
+    ),
+    pytest.param(
+        facts(Stage.DRAINING, says(BUSY), memory=memory(allowed=True), held=True, backend=stopped(), may_start=False),
+        rests("for the drain to end"),
+        id="and not during a back-off",
+    ),
+    pytest.param(
         facts(Stage.DRAINING, memory=memory(let_through=True)), Say(BUSY, holding=False), id="who let something through owes a Busy"
     ),
     pytest.param(

@@ -18,6 +18,7 @@ from wakedock_operator.core.controller import (
     Stop,
     Write,
     decide,
+    rests_on_gateways,
 )
 from wakedock_operator.core.lifecycle import Change, Stage
 from wakedock_operator.core.status import PROTOCOL, Drain, DrainReason, Failure, FailureReason, Report, ReportKind, Status, WakeReason
@@ -61,6 +62,20 @@ def test_the_entry_of_a_gateway_that_is_gone_is_removed_before_anything_is_decid
     after, what = written(facts(drained))
     assert what is None
     assert {report.gateway for report in after.gateways} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "given, rests",
+    [
+        pytest.param(status(Stage.AWAKE, says(IDLE)), False, id="while a known one is busy, it matters to nobody"),
+        pytest.param(status(Stage.AWAKE, says(IDLE), says(IDLE, "b")), True, id="before a drain it does"),
+        pytest.param(status(Stage.DRAINING), True, id="and in a drain"),
+        pytest.param(status(Stage.ASLEEP, says(BUSY)), False, id="asleep it does not"),
+        pytest.param(status(Stage.ASLEEP, says(BUSY, "new")), True, id="but where an unknown one spoke"),
+    ],
+)
+def test_who_is_a_gateway_is_listed_where_a_decision_rests_on_it(given: Status, rests: bool):
+    assert rests_on_gateways(given, BOTH) is rests
 
 
 def test_nobody_is_taken_for_gone_by_an_old_list():

@@ -9,10 +9,10 @@ from tests.model.world import BY_INTENT, VERSIONED, World
 
 
 def main() -> None:
-    """Explore every bound with both kinds of backend; exit 1 at the first fault."""
+    """Explore every bound with each kind of backend that knows it; exit 1 at the first fault."""
     states = 0
     for bounds in LARGE if "--large" in sys.argv[1:] else SMALL:
-        for kind in (VERSIONED, BY_INTENT):
+        for kind in (each for each in (VERSIONED, BY_INTENT) if each.knows(bounds)):
             outcome = explore(World(kind, Rules(), bounds))
             states += outcome.states
             print(f"{kind.name}, {described(bounds)}: {outcome.states} states", flush=True)

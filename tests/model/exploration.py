@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from tests.model.states import State
-from tests.model.world import LEAVES, Label, Lost, World
+from tests.model.world import UNSERVED, Label, Lost, World
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _explore(world: World, limit: int | None) -> Outcome:
                     reached_by.append(labels.setdefault(label, label))
                     waiting.append(any(g.held for g in after.gateways))
                     queue.append(after)
-                if label[1] != LEAVES:
+                if label[1] not in UNSERVED:
                     sources.append(number)
                     targets.append(known)
         except Lost as lost:

@@ -9,7 +9,7 @@ from tests.model.world import BY_INTENT, VERSIONED, Kind
 from wakedock_operator.core import controller, gateway
 from wakedock_operator.core.lifecycle import Change
 from wakedock_operator.core.observation import Instance
-from wakedock_operator.core.status import Report, ReportKind, Serving, Status
+from wakedock_operator.core.status import Report, ReportKind, Serving, Status, WakeReason
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,62 @@ def silent_is_idle(facts: controller.Facts) -> controller.Facts:
     return replace(facts, gateways=frozenset(r.gateway for r in facts.status.gateways if r.epoch == facts.status.epoch))
 
 
+def rests_without_drain(status: Status, known: frozenset[str]) -> bool:
+    return status.serving is not Serving.DRAINING and controller.rests_on_gateways(status, known)
+
+
+def rests_only_in_drain(status: Status, known: frozenset[str]) -> bool:
+    return status.serving is Serving.DRAINING and controller.rests_on_gateways(status, known)
+
+
+def listed_or_not(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, unlisted="")
+
+
+def by_the_last_list(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, listed=True)
+
+
+def nobody_is_gone(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, listed=False)
+
+
+def stop_what_others_started(facts: controller.Facts) -> controller.Step:
+    step = controller.decide(facts)
+    if isinstance(step, controller.Write) and step.what is Change.WAKE and step.status.woken_by is WakeReason.SCALED:
+        return controller.Stop(facts.backend.version)
+    return step
+
+
+def generation_as_recorded(facts: controller.Facts) -> controller.Facts:
+    if facts.status is None or facts.status.serving is not Serving.ASLEEP:
+        return facts
+    return replace(facts, backend=replace(facts.backend, generation=facts.status.generation))
+
+
+def generation_unrecorded(facts: controller.Facts) -> controller.Step:
+    step = controller.decide(facts)
+    if isinstance(step, controller.Write) and step.what is Change.COMMIT and facts.status is not None:
+        return controller.Write(replace(step.status, generation=facts.status.generation), step.what)
+    return step
+
+
+def zero_left_alone(facts: controller.Facts) -> controller.Facts:
+    awake = facts.status is not None and facts.status.serving is Serving.AWAKE
+    return replace(facts, backend=replace(facts.backend, generation=None)) if awake else facts
+
+
+def zero_despite_holding(facts: controller.Facts) -> controller.Facts:
+    status = facts.status
+    if status is None or status.serving is not Serving.AWAKE:
+        return facts
+    return replace(facts, status=replace(status, gateways=tuple(replace(r, holding=False) for r in status.gateways)))
+
+
+def wait_for_the_end_of_a_drain(facts: gateway.Facts) -> gateway.Facts:
+    return replace(facts, may_start=False) if in_stage(facts, Serving.DRAINING) else facts
+
+
 def without_busy(facts: controller.Facts) -> controller.Facts:
     if facts.status is None or facts.status.serving is not Serving.ASLEEP:
         return facts
@@ -265,6 +321,8 @@ def drain_when_nobody_is_idle(facts: controller.Facts) -> controller.Facts:
 
 ONE = Bounds(arrivals=1)
 TWO = Bounds(arrivals=2)
+CHANGE_OF_GATEWAYS = Bounds(arrivals=1, absent=1, comings=1, goings=1)
+OTHERS = Bounds(arrivals=1, absent=1, controller_crashes=1, scalings=1)
 WHY_LAST_LOOK = (
     "the model's quiet moment is perfect: nothing is in flight once a drain found nothing. In the world a stalled goroutine may count its "
     "request late, and the last look makes that window smaller"
@@ -275,6 +333,22 @@ WHY_READY = (
 WHY_IDLE = (
     "a drain of a busy app loses nothing, it only makes requests wait; idleness is a promise to the app's users, tested in test_idleness"
 )
+WHY_LISTED_BEFORE = (
+    "a drain that begins while a gateway that has just come is busy only makes requests wait: gateways are listed again before the sleep"
+)
+WHY_REMOVED = (
+    "what is left of a gateway that is gone loses nothing: its Busy keeps the app awake for good, and nothing else of it counts. The "
+    "clause lets such an app sleep again"
+)
+WHY_SCALED = "what others started and the controller stops is started again by the next request. The clause keeps the wish of those others"
+WHY_RECORDED = (
+    "a sleep whose generation is not on record takes what runs for somebody's wish: it is left, and woken, and nothing is stopped. The "
+    "clause lets apps sleep whose generation has moved since the sleep before"
+)
+WHY_ZERO = (
+    "a service whose app others took away is served all the same: the next request starts it. The clause lets the status say that it sleeps"
+)
+WHY_HOLDING = "a forced drain holds what comes, until patience ends, and then starts the app. The clause saves that wait"
 
 MUTANTS = (
     # Sleep
@@ -393,5 +467,85 @@ MUTANTS = (
         Rules(decide_controller=give_up_unforced),
         VERSIONED,
         Bounds(arrivals=1, failing_starts=1),
+    ),
+    # Gateways that come and go
+    Mutant(
+        "Gateways",
+        "sleep without listing them once more",
+        Rules(rests_on_gateways=rests_without_drain),
+        VERSIONED,
+        CHANGE_OF_GATEWAYS,
+    ),
+    Mutant(
+        "Gateways",
+        "drain without listing them",
+        Rules(rests_on_gateways=rests_only_in_drain),
+        VERSIONED,
+        Bounds(arrivals=1, absent=1, comings=1),
+        stays=WHY_LISTED_BEFORE,
+    ),
+    Mutant(
+        "Gateways",
+        "sleep on the last list where nobody can say",
+        Rules(decide_controller=told(listed_or_not)),
+        VERSIONED,
+        CHANGE_OF_GATEWAYS,
+    ),
+    Mutant("Gateways", "list them before the status is read", Rules(lists_last=False), VERSIONED, CHANGE_OF_GATEWAYS._replace(arrivals=2)),
+    Mutant(
+        "Gateways",
+        "take one for gone that the last list had not",
+        Rules(decide_controller=told(by_the_last_list)),
+        VERSIONED,
+        CHANGE_OF_GATEWAYS,
+    ),
+    Mutant(
+        "Gateways",
+        "keep the entry of one that is gone",
+        Rules(decide_controller=told(nobody_is_gone)),
+        VERSIONED,
+        Bounds(arrivals=1, goings=1),
+        stays=WHY_REMOVED,
+    ),
+    Mutant("Gateways", "take a missing entry for idle", Rules(decide_controller=told(silent_is_idle)), VERSIONED, CHANGE_OF_GATEWAYS),
+    Mutant("Gateways", "serve before the status is read", Rules(reads_first=False), VERSIONED, CHANGE_OF_GATEWAYS),
+    Mutant(
+        "Gateways", "let through in a drain that one came into, without a word", Rules(after=forget_sent), VERSIONED, CHANGE_OF_GATEWAYS
+    ),
+    # Others who scale
+    Mutant("Others who scale", "stop although the generation moved", Rules(decide_controller=stop_what_others_started), VERSIONED, OTHERS),
+    Mutant(
+        "Others who scale",
+        "take what others started for our own",
+        Rules(decide_controller=told(generation_as_recorded)),
+        VERSIONED,
+        OTHERS,
+        stays=WHY_SCALED,
+    ),
+    Mutant(
+        "Others who scale",
+        "sleep without a generation on record",
+        Rules(decide_controller=generation_unrecorded),
+        VERSIONED,
+        OTHERS,
+        stays=WHY_RECORDED,
+    ),
+    Mutant(
+        "Others who scale", "take no notice of a zero", Rules(decide_controller=told(zero_left_alone)), VERSIONED, OTHERS, stays=WHY_ZERO
+    ),
+    Mutant(
+        "Others who scale",
+        "drain at a zero although a gateway holds",
+        Rules(decide_controller=told(zero_despite_holding)),
+        VERSIONED,
+        OTHERS,
+        stays=WHY_HOLDING,
+    ),
+    Mutant(
+        "Others who scale",
+        "wait for a controller to end the drain after a zero",
+        Rules(decide_gateway=shown(wait_for_the_end_of_a_drain)),
+        VERSIONED,
+        OTHERS,
     ),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from string import ascii_lowercase
 
 from tests.model.states import (
     APP,
@@ -22,6 +23,7 @@ from tests.model.states import (
     UNANSWERED,
     Board,
     Controller,
+    Entry,
     Gateway,
     Look,
 )
@@ -43,7 +45,8 @@ from wakedock_operator.core.vetoes import Situation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EPOCH = 1
-NAMES = ("a", "b")
+NAMES = tuple(ascii_lowercase)
+"""Of gateways: first those that live, then those that are gone."""
 
 SERVING = {AWAKE: Serving.AWAKE, DRAINING: Serving.DRAINING, FORCED: Serving.DRAINING, ASLEEP: Serving.ASLEEP}
 REPORTS = {
@@ -62,6 +65,7 @@ class Rules:
     decide_gateway: Callable[[gateway.Facts], gateway.Step] = gateway.decide
     after: Callable[..., gateway.Memory] = gateway.after
     decide_controller: Callable[[controller.Facts], controller.Step] = controller.decide
+    rests_on_gateways: Callable[[Status, frozenset[str]], bool] = controller.rests_on_gateways
     preconditions: bool = True
     """Stops fail when the version has moved."""
     fences: bool = True
@@ -72,6 +76,10 @@ class Rules:
     """A report fails when its gateway's entry has changed since. Needed only where a write can outlive its writer."""
     answers: bool = True
     """A gateway has seen the status that its report was merged into. Needed only where stops go by intent: the intent may be in it."""
+    reads_first: bool = True
+    """A gateway that comes reads the status consistently before it serves. Else it begins with an old view, from before a sleep."""
+    lists_last: bool = True
+    """Gateways are listed after the status was read. Else the list may be older."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +104,21 @@ class Decision:
     new_epoch: bool = False
     unanswered: bool = False
     """It was decided because the start took too long."""
+    removed: tuple[int, ...] = ()
+    """Whose entries the write takes away, by their place among all gateways."""
+    recorded: bool = False
+    """The write records the generation that was observed."""
+
+
+LIST = Decision("List")
+"""The controller lists who counts as a gateway."""
 
 
 def observation(look: Look) -> Observation:
     """What the rules are shown of a look."""
     instances = tuple(Instance(str(n), f"instance-{n}", terminating=terminating, ready=ready) for n, terminating, ready in look.instances)
     failure = Failure(str(look.failure), FailureReason.EXITED, "it ended") if look.failure else None
-    return Observation(look.desired, look.settled, "seen", instances, failure)
+    return Observation(look.desired, look.settled, "seen", instances, failure, generation=int(look.changed))
 
 
 @dataclass
@@ -112,6 +128,7 @@ class Halves:
     rules: Rules
     stops_by_intent: bool
     give_up: bool
+    come_and_go: bool
     _gateway: dict[tuple[Gateway, bool], tuple[Effect, ...]] = field(default_factory=dict)
     _controller: dict[object, tuple[Decision, ...]] = field(default_factory=dict)
 
@@ -122,12 +139,12 @@ class Halves:
             known = self._gateway[g, suspended] = self._gateway_steps(g, suspended)
         return known
 
-    def controller_steps(self, board: Board, said: tuple[int, ...], c: Controller) -> tuple[Decision, ...]:
+    def controller_steps(self, board: Board, entries: tuple[Entry, ...], c: Controller) -> tuple[Decision, ...]:
         """The steps that the controller may take now, over everything that only time decides."""
-        key = (board, said, c)
+        key = (board, entries, c)
         known = self._controller.get(key)
         if known is None:
-            known = self._controller[key] = self._controller_steps(board, said, c)
+            known = self._controller[key] = self._controller_steps(board, entries, c)
         return known
 
     def _gateway_steps(self, g: Gateway, suspended: bool) -> tuple[Effect, ...]:
@@ -167,15 +184,22 @@ class Halves:
             answered=str(g.answered) if g.answered else None,
         )
 
-    def _controller_steps(self, board: Board, said: tuple[int, ...], c: Controller) -> tuple[Decision, ...]:
+    def _controller_steps(self, board: Board, entries: tuple[Entry, ...], c: Controller) -> tuple[Decision, ...]:
         assert c.look
-        reports = tuple(Report(name, REPORTS[s][0], EPOCH, REPORTS[s][1]) for name, s in zip(NAMES, said, strict=True) if s != NOTHING)
+        named = tuple(zip(NAMES, entries, strict=False))
+        reports = tuple(Report(name, REPORTS[e.said][0], EPOCH, REPORTS[e.said][1]) for name, e in named if e.said != NOTHING)
+        status = _status(board.stage, board.stop, board.failed, reports)
+        counted = frozenset(name for name, e in named if e.counted)
+        unlisted = self.come_and_go and not c.listed and self.rules.rests_on_gateways(status, counted)
+        seen = observation(c.look)
         facts = controller.Facts(
             now=NOW,
             uid="uid",
-            status=_status(board.stage, board.stop, board.failed, reports),
-            backend=observation(c.look),
-            gateways=frozenset(NAMES),
+            status=status,
+            backend=replace(seen, generation=None) if self.stops_by_intent else seen,
+            gateways=counted,
+            listed=c.listed,
+            unlisted="nobody answers" if unlisted else "",
             situation=Situation(now=NOW),
             suspended=board.suspended,
             wake_wish="new" if board.wake_wish else "old",
@@ -185,6 +209,8 @@ class Halves:
             fenced=c.fenced,
         )
         decisions: dict[Decision, None] = {_controller_step(self.rules.decide_controller(facts), facts, board): None}
+        if unlisted:
+            decisions[LIST] = None
         if self.give_up:
             late = replace(facts, waited=2 * facts.timeout)
             decision = _controller_step(self.rules.decide_controller(late), late, board)
@@ -205,6 +231,7 @@ def _status(stage: int, stop: tuple[int, ...], failed: int, reports: tuple[Repor
         failed=str(failed) if failed else "",
         gateways=reports,
         stop=StopIntent(tuple(str(n) for n in stop)) if stop else None,
+        generation=0,
         handled=Handled(wake="old", sleep="old"),
     )
 
@@ -235,7 +262,14 @@ def _controller_step(step: controller.Step, facts: controller.Facts, board: Boar
                 sleep_wish=facts.sleep_wish != after.handled.sleep,
                 suspended=board.suspended,
             )
-            return Decision(kind, board=written, new_epoch=after.epoch != facts.status.epoch)
+            left = {r.gateway for r in after.gateways}
+            return Decision(
+                kind,
+                board=written,
+                new_epoch=after.epoch != facts.status.epoch,
+                removed=tuple(NAMES.index(r.gateway) for r in facts.status.gateways if r.gateway not in left),
+                recorded=after.generation != facts.status.generation,
+            )
         case controller.Probe(instance):
             return Decision(kind, int(instance))
         case _:

@@ -2,8 +2,8 @@
 
 Nothing in a state counts up. Epochs and versions are only ever compared for equality by the rules, so a state keeps the outcome of the
 comparison instead: a gateway's view is of the present epoch or of a former one, an observation's version is still the workload's or has
-moved. An instance's number is used again once nobody refers to it any more. So a run may go through any number of sleeps and wakes and
-still has finitely many states; only what the environment does is bounded.
+moved, the workload's generation is the recorded one or another. An instance's number is used again once nobody refers to it any more. So a
+run may go through any number of sleeps and wakes and still has finitely many states; only what the environment does is bounded.
 """
 
 from typing import NamedTuple
@@ -45,6 +45,8 @@ class Backend(NamedTuple):
     late: tuple[int, ...] | None = None
     """A stop of a controller that is gone, still on its way, with the instances that it was decided about."""
     failure: int = 0
+    changed: bool = False
+    """Its generation is another than the one recorded with `Asleep`."""
 
 
 class Look(NamedTuple):
@@ -56,6 +58,10 @@ class Look(NamedTuple):
     failure: int = 0
     valid: bool = True
     """The version is still the one that was observed."""
+    changed: bool = False
+    """The generation that was observed is another than the one recorded with `Asleep`."""
+    overtaken: bool = False
+    """The generation has moved since."""
 
 
 class Gateway(NamedTuple):
@@ -83,6 +89,8 @@ class Gateway(NamedTuple):
     drain: int = NOT_LOOKED
     late: bool = False
     """A `Drained` that its activator sent before it died is still on its way."""
+    counted: bool = True
+    """The controller's last list of who counts as a gateway has it."""
 
 
 class Controller(NamedTuple):
@@ -94,6 +102,8 @@ class Controller(NamedTuple):
     looked: bool = False
     stopping: tuple[int, ...] | None = None
     """A stop that was decided and not yet sent, with the instances that it was decided about."""
+    listed: bool = False
+    """It listed who counts as a gateway, and the status has not changed since."""
 
 
 class Bounds(NamedTuple):
@@ -115,6 +125,19 @@ class Bounds(NamedTuple):
     scalings: int = 0
     """Somebody else scales the workload."""
     suspensions: int = 0
+    absent: int = 0
+    """How many of the two gateways are not there at the beginning."""
+    comings: int = 0
+    """Of gateways."""
+    goings: int = 0
+    """Gateways that are gone for good, at once."""
+
+
+class Entry(NamedTuple):
+    """What the status says of one gateway in the present epoch, and whether the controller's last list has that gateway."""
+
+    said: int
+    counted: bool
 
 
 class State(NamedTuple):
@@ -125,3 +148,5 @@ class State(NamedTuple):
     gateways: tuple[Gateway, ...]
     controller: Controller
     left: Bounds
+    gone: tuple[Entry, ...] = ()
+    """Gateways that are gone for good and left an entry of this epoch, or are still in the controller's last list."""

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.model
 def pytest_generate_tests(metafunc: pytest.Metafunc):
     large = bool(metafunc.config.getoption("--large"))
     if "bounds" in metafunc.fixturenames:
-        metafunc.parametrize("kind", [VERSIONED, BY_INTENT], ids=lambda kind: kind.name)
-        metafunc.parametrize("bounds", LARGE if large else SMALL, ids=described)
+        searches = [(kind, bounds) for bounds in (LARGE if large else SMALL) for kind in (VERSIONED, BY_INTENT) if kind.knows(bounds)]
+        metafunc.parametrize("kind, bounds", searches, ids=[f"{kind.name}, {described(bounds)}" for kind, bounds in searches])
     if "mutant" in metafunc.fixturenames:
         mutants = [m for m in MUTANTS if large or not m.large]
         metafunc.parametrize("mutant", mutants, ids=lambda m: f"{m.clause}: {m.name}" + (f", but {m.stays}" if m.stays else ""))

@@ -4,7 +4,7 @@ Each successor of a state is one call of a port, one event at a gateway, or one 
 two of them, so every delay of a network, a watch, a process or a machine is among the runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tests.model.rules import Decision, Effect, Halves, Rules
@@ -21,6 +21,7 @@ from tests.model.states import (
     Board,
     Bounds,
     Controller,
+    Entry,
     Gateway,
     Instances,
     Look,
@@ -29,7 +30,9 @@ from tests.model.states import (
 
 Label = tuple[str, ...]
 LEAVES = "leaves"
-"""A client that leaves is not one that was served."""
+GOES = "is gone for good"
+UNSERVED = frozenset({LEAVES, GOES})
+"""A client that leaves is not one that was served, nor one whose gateway goes."""
 
 
 class Lost(Exception):
@@ -45,13 +48,17 @@ class Kind:
     """Stops carry no version beyond the process that decided them, and name their instances on record first."""
     restarts_itself: bool
     """A crashed instance comes back without anybody's request."""
-    controller_may_stay_away: bool
-    """The controller can be gone for good while the gateways live; not so where they are one process."""
+    own_processes: bool
+    """Controller and gateways are processes of their own: the controller can be gone for good, and gateways come and go."""
+
+    def knows(self, bounds: Bounds) -> bool:
+        """Whether everything that may happen within `bounds` happens with this kind."""
+        return self.own_processes or not (bounds.comings or bounds.goings)
 
 
-VERSIONED = Kind("versioned", stops_by_intent=False, restarts_itself=True, controller_may_stay_away=True)
+VERSIONED = Kind("versioned", stops_by_intent=False, restarts_itself=True, own_processes=True)
 """As on Kubernetes: a Deployment, its ReplicaSet and its pods follow one another, and a stop carries the version that it was decided on."""
-BY_INTENT = Kind("by intent", stops_by_intent=True, restarts_itself=False, controller_may_stay_away=False)
+BY_INTENT = Kind("by intent", stops_by_intent=True, restarts_itself=False, own_processes=False)
 """As with processes and containers."""
 
 
@@ -62,18 +69,22 @@ class World:
         self.kind = kind
         self.rules = rules
         self.bounds = bounds
-        self.halves = Halves(rules, kind.stops_by_intent, give_up=bounds.failing_starts > 0)
+        self.come_and_go = bool(bounds.comings or bounds.goings)
+        self.halves = Halves(rules, kind.stops_by_intent, give_up=bounds.failing_starts > 0, come_and_go=self.come_and_go)
 
     def beginning(self) -> State:
-        """Awake, with one instance that answered both gateways, and that both steer to."""
+        """Awake, with one instance that answered all gateways, and that all steer to."""
         gateway = Gateway(AWAKE, steering=1 if self.kind.stops_by_intent else APP, answered=1)
-        return State(Board(AWAKE), Backend(1, 1, ((1, False, True),)), (gateway, gateway), Controller(), self.bounds)
+        gateways = (gateway,) * (2 - self.bounds.absent)
+        return State(Board(AWAKE), Backend(1, 1, ((1, False, True),)), gateways, Controller(), self.bounds)
 
     def successors(self, s: State) -> Iterator[tuple[Label, State]]:
         """Everything that may happen next, named. Raises Lost when it loses a request."""
-        twins = s.gateways[0] == s.gateways[1]
-        for n in (0,) if twins else (0, 1):
-            yield from self._gateway(s, n)
+        for n, g in enumerate(s.gateways):
+            if n == 0 or g != s.gateways[n - 1]:
+                yield from self._gateway(s, n)
+        if s.left.comings:
+            yield ("another gateway", "comes"), self._comes(s)
         yield from self._controller(s)
         yield from self._backend(s)
         yield from self._people(s)
@@ -95,7 +106,7 @@ class World:
         if g.stage == AWAKE and g.adopted and self.kind.restarts_itself and g.steering not in {HOLD, APP} and any(running(s.backend)):
             yield (name, "steers to the stable address"), put(s, n, g._replace(steering=APP))
         if g.late:
-            yield (name, "is said to be drained by the late report"), put(s, n, g._replace(late=False, said=DRAINED))
+            yield (name, "is said to be drained by the late report"), self._told(put(s, n, g._replace(late=False, said=DRAINED)))
         for instance in g.in_flight:
             yield (name, "answers", str(instance)), put(s, n, g._replace(in_flight=tuple(i for i in g.in_flight if i != instance)))
         if g.held:
@@ -106,6 +117,8 @@ class World:
         if s.left.restarts:
             left = s.left._replace(restarts=s.left.restarts - 1)
             yield (name, "restarts"), put(s, n, self._restarted(s.board, g))._replace(left=left)
+        if s.left.goings:
+            yield (name, GOES), self._goes(s, n)
 
     def _arrivals(self, s: State, n: int, g: Gateway, name: str) -> Iterator[tuple[Label, State]]:
         if s.left.arrivals and not g.held:
@@ -134,7 +147,7 @@ class World:
                 return put(s, n, g._replace(adopted=True, restarted=False, drain=NOT_LOOKED))
             case "Say":
                 g = g._replace(said=effect.argument, late=g.late and not self.rules.conditional)
-                return put(s, n, self._sees(s.board, g) if self.rules.answers and self.kind.stops_by_intent else g)
+                return self._told(put(s, n, self._sees(s.board, g) if self.rules.answers and self.kind.stops_by_intent else g))
             case "LookInFlight":
                 return put(s, n, g._replace(drain=FOUND if g.in_flight else QUIET))
             case "Observe":
@@ -166,6 +179,27 @@ class World:
             raise Lost(f"gateway {n} grants to instance {instance}, which terminates")
         return put(s, n, served(g._replace(held=False), instance))
 
+    def _told(self, s: State) -> State:
+        """`s` after a report: the status is another than the one after which gateways were listed."""
+        return s._replace(controller=s.controller._replace(listed=False)) if s.controller.listed and self.rules.lists_last else s
+
+    def _comes(self, s: State) -> State:
+        """A gateway with nothing but the status. From here on it counts, which in the world it does a little earlier."""
+        known = self.rules.reads_first or s.board.stage == AWAKE
+        view = Gateway(s.board.stage, s.board.stop) if known else Gateway(AWAKE, current=False)
+        came = view._replace(adopted=False, restarted=True, counted=False)
+        return s._replace(gateways=tuple(sorted((*s.gateways, came))), left=s.left._replace(comings=s.left.comings - 1))
+
+    def _goes(self, s: State, n: int) -> State:
+        """What it holds and carries dies with it, which is the loss of whoever ends it. Its entry stays.
+
+        A report that it sent can land after its end only on the status that it was made on: as if it had landed just before.
+        """
+        g = s.gateways[n]
+        entry = Entry(g.said if g.current else NOTHING, g.counted)
+        left = s.left._replace(goings=s.left.goings - 1)
+        return s._replace(gateways=(*s.gateways[:n], *s.gateways[n + 1 :]), gone=remembered((*s.gone, entry)), left=left)
+
     def _sees(self, board: Board, g: Gateway) -> Gateway:
         if g.current:
             return g._replace(stop=board.stop)
@@ -194,6 +228,7 @@ class World:
             in_flight=g.in_flight,
             held=g.held,
             late=g.late and g.current,
+            counted=g.counted,
         )
 
     # Controller
@@ -209,11 +244,13 @@ class World:
             return
         look = self._look(s.backend, failure=True, ready=True)
         if c.look != look:
-            yield ("controller", "observes"), s._replace(controller=c._replace(look=look))
+            yield ("controller", "observes"), s._replace(controller=c._replace(look=look, listed=c.listed and not self.rules.lists_last))
+        if self.come_and_go and not c.listed and (listed := self._listed(s)) != s:
+            yield ("controller", "is shown who is a gateway"), listed
         if not c.look:
             return
-        said = tuple(g.said if g.current else NOTHING for g in s.gateways)
-        for decision in self.halves.controller_steps(s.board, said, c):
+        entries = tuple(Entry(g.said if g.current else NOTHING, g.counted) for g in s.gateways) + s.gone
+        for decision in self.halves.controller_steps(s.board, entries, c):
             if not (decision.unanswered and not s.left.failing_starts):
                 yield ("controller", decision.kind, *described(decision)), self._carry_out_decision(s, decision)
 
@@ -224,10 +261,16 @@ class World:
             case "Write":
                 assert decision.board is not None
                 if not decision.new_epoch:
-                    return rested._replace(board=decision.board)
+                    return self._without(rested._replace(board=decision.board), decision.removed)
                 left = s.left._replace(failing_starts=s.left.failing_starts - 1) if decision.unanswered else s.left
                 lagging = tuple(sorted(g._replace(current=False) for g in s.gateways))
-                return s._replace(board=decision.board, gateways=lagging, controller=Controller(), left=left)
+                gone = remembered(Entry(NOTHING, e.counted) for e in s.gone)
+                if decision.recorded and c.look:
+                    backend = backend._replace(changed=c.look.overtaken)
+                return State(decision.board, backend, lagging, Controller(), left, gone)
+            case "List":
+                listed = self._listed(s)
+                return listed._replace(controller=c._replace(listed=True))
             case "LastLook":
                 quiet = not any(g.in_flight for g in s.gateways)
                 return s._replace(controller=Controller(fenced=c.fenced, looked=quiet))
@@ -246,10 +289,23 @@ class World:
                 return s._replace(controller=Controller(fenced=c.fenced, stopping=named))
         raise AssertionError(decision)
 
+    def _listed(self, s: State) -> State:
+        """The controller knows who counts as a gateway at this moment."""
+        counted = tuple(sorted(g._replace(counted=True) for g in s.gateways))
+        return s._replace(gateways=counted, gone=remembered(Entry(e.said, counted=False) for e in s.gone))
+
+    def _without(self, s: State, removed: tuple[int, ...]) -> State:
+        """Without the entries of these, who live or are gone."""
+        if not removed:
+            return s
+        living = tuple(sorted(g._replace(said=NOTHING) if n in removed else g for n, g in enumerate(s.gateways)))
+        gone = remembered(Entry(NOTHING, e.counted) if n in removed else e for n, e in enumerate(s.gone, len(s.gateways)))
+        return s._replace(gateways=living, gone=gone)
+
     def _controller_crashes(self, s: State) -> Iterator[tuple[Label, State]]:
         c = s.controller
         left = s.left._replace(controller_crashes=s.left.controller_crashes - 1)
-        lives = (Controller(), Controller(alive=False)) if self.kind.controller_may_stay_away else (Controller(),)
+        lives = (Controller(), Controller(alive=False)) if self.kind.own_processes else (Controller(),)
         for life in lives:
             how = "restarts" if life.alive else "is gone for good"
             if c != life:
@@ -296,7 +352,7 @@ class World:
         """A stop lands whose precondition holds. By intent it reaches the instances that it names, and no other."""
         b = s.backend
         if not self.kind.stops_by_intent:
-            return self._moved(s, b._replace(desired=0))
+            return self._scaled(s, b._replace(desired=0))
         after = self._ended(s, tuple(i for i in running(b) if i in named))
         left = running(after.backend)
         down = after.backend if left else after.backend._replace(desired=0, acted=0)
@@ -314,7 +370,16 @@ class World:
         b = s.backend
         if b.desired:
             return s
-        return self._moved(s, b._replace(desired=1, acted=1 if self.kind.stops_by_intent else b.acted))
+        return self._scaled(s, b._replace(desired=1, acted=1 if self.kind.stops_by_intent else b.acted))
+
+    def _scaled(self, s: State, backend: Backend) -> State:
+        """`backend`, of which something else is asked now: its generation moves, where it has one, and so its version."""
+        if self.kind.stops_by_intent:
+            return self._moved(s, backend)
+        c = s.controller
+        if c.look and not c.look.overtaken:
+            s = s._replace(controller=c._replace(look=c.look._replace(overtaken=True)))
+        return self._moved(s, backend._replace(changed=True))
 
     def _moved(self, s: State, backend: Backend) -> State:
         """`backend`, with its version moved: what was decided on the former one is void."""
@@ -348,7 +413,7 @@ class World:
                     vanished = self._crashed(vanished, i)
                 yield (
                     ("somebody", "scales to zero"),
-                    self._moved(vanished, vanished.backend._replace(desired=0, acted=0))._replace(left=fewer),
+                    self._scaled(vanished, vanished.backend._replace(desired=0, acted=0))._replace(left=fewer),
                 )
             else:
                 yield ("somebody", "scales up"), self._started(s)._replace(left=fewer)
@@ -360,13 +425,17 @@ class World:
         live = running(b)
         settled = b.desired == b.acted and len(live) == b.acted
         instances: Instances = b.instances if ready else tuple((i, t, False) for i, t, _ in b.instances)
-        return Look(b.desired, settled, instances, b.failure if failure else 0)
+        return Look(b.desired, settled, instances, b.failure if failure else 0, changed=b.changed and ready)
 
 
 def put(s: State, n: int, g: Gateway) -> State:
     """`s` with gateway `n` replaced; gateways stand in order, so that two states that differ in their names only are one."""
-    other = s.gateways[1 - n]
-    return s._replace(gateways=(g, other) if g <= other else (other, g))
+    return s._replace(gateways=tuple(sorted((*s.gateways[:n], g, *s.gateways[n + 1 :]))))
+
+
+def remembered(gone: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Of gateways that are gone, those that still matter to anybody."""
+    return tuple(sorted(e for e in gone if e.said != NOTHING or e.counted))
 
 
 def running(b: Backend) -> tuple[int, ...]:

@@ -101,7 +101,7 @@ class Gatherer:
     async def _gateways(self, status: Status | None) -> tuple[frozenset[str], bool, str]:
         """Who counts, whether that was listed just now, and why it could not be. Listed where a decision of this moment rests on it."""
         last = self.gateways.last()
-        if not self.gateways.come_and_go or status is None or not _rests_on(status, last):
+        if not self.gateways.come_and_go or status is None or not controller.rests_on_gateways(status, last):
             return last, False, ""
         try:
             return await self.gateways.names(), True, ""
@@ -205,13 +205,6 @@ class Gatherer:
             window=window_at(spec.schedule, wall),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
-
-
-def _rests_on(status: Status, gateways: frozenset[str]) -> bool:
-    """Whether it matters now who counts as a gateway: in a drain, where all are idle, and where somebody spoke who is not known."""
-    if status.serving is Serving.DRAINING or any(r.gateway not in gateways for r in status.gateways):
-        return True
-    return status.serving is Serving.AWAKE and all(status.report_of(g) is ReportKind.IDLE for g in gateways)
 
 
 def _reached(key: Key, following: Callable[[Key], Iterable[Key]]) -> Iterator[Key]:

@@ -155,6 +155,16 @@ def decide(facts: Facts) -> Step:
             return _asleep(facts, status)
 
 
+def rests_on_gateways(status: Status, known: frozenset[str]) -> bool:
+    """Whether it matters now who counts as a gateway, so that they are to be listed afresh after `status` was read.
+
+    In a drain, where all the `known` ones are idle, and where somebody spoke who is not known.
+    """
+    if status.serving is Serving.DRAINING or any(r.gateway not in known for r in status.gateways):
+        return True
+    return status.serving is Serving.AWAKE and all(status.report_of(g) is ReportKind.IDLE for g in known)
+
+
 def _first(facts: Facts) -> Step:
     if not facts.defined:
         if facts.record_dies or (not facts.backend.instances and facts.backend.desired == 0):

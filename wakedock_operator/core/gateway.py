@@ -223,7 +223,11 @@ def _elsewhere(facts: Facts, backend: Observation) -> Step | None:
 
 
 def _drain(facts: Facts) -> Step:
-    """*Sleep* 2: let through to what answers what comes before `Drained` was sent; after that, and where nothing answers, `Busy` first."""
+    """*Sleep* 2: let through to what answers what comes before `Drained` was sent; after that, and where nothing answers, `Busy` first.
+
+    An accepted `Busy` ends this drain `Awake`, so what others scaled to zero meanwhile is started as while `Awake`, whether or not a
+    controller is there to write that.
+    """
     said = facts.status.report_of(facts.gateway)
     memory = facts.memory
     if facts.asked and (not memory.drained or memory.allowed):
@@ -234,6 +238,8 @@ def _drain(facts: Facts) -> Step:
             return Grant(target)
         if target is not None and said is ReportKind.BUSY:
             return Probe(target)
+        if memory.allowed and facts.backend.desired == 0 and facts.may_start and facts.dependencies_ready:
+            return Start()
     if facts.asked or facts.in_flight or memory.let_through:
         return Rest("for the drain to end") if said is ReportKind.BUSY else Say(ReportKind.BUSY, holding=facts.held)
     return _drained(facts, said)
