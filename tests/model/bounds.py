@@ -28,8 +28,6 @@ LARGE = (
     Bounds(arrivals=1, sleeps=1, wakes=1),
     Bounds(arrivals=1, absent=1, comings=1, goings=1, restarts=1),
     Bounds(arrivals=1, absent=1, comings=1, goings=1, controller_crashes=1),
-    Bounds(arrivals=1, absent=1, comings=1, goings=1, scalings=1),
-    Bounds(arrivals=1, absent=1, comings=2, goings=2),
     Bounds(arrivals=2, absent=1, comings=1, goings=1),
     Bounds(arrivals=2, absent=1, controller_crashes=1, scalings=1),
     Bounds(arrivals=1, absent=1, controller_crashes=1, scalings=2),
