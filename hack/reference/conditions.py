@@ -33,9 +33,9 @@ def reference() -> str:
 
 
 def section(enumeration: type[StrEnum]) -> str:
-    """One enumeration, in the order in which the code lists it."""
+    """One enumeration, in the order in which the code lists it. A member without a string below it fails with KeyError."""
     meanings = member_docstrings(enumeration)
-    rows = [f"| `{member.value}` | {meanings.get(name, '')} |" for name, member in enumeration.__members__.items()]
+    rows = [f"| `{member.value}` | {meanings[name]} |" for name, member in enumeration.__members__.items()]
     about = " ".join(inspect.cleandoc(enumeration.__doc__ or "").split())
     return "\n".join([f"## {enumeration.__name__}\n\n{about}\n", "| value | meaning |", "|---|---|", *rows]) + "\n"
 

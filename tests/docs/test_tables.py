@@ -9,7 +9,7 @@ from wakedock_operator.core.vetoes import VetoReason
 
 DOCS = ROOT / "docs"
 # The first is asked for by a person and answered at once, the second is about several gateways, the third about a drain under way.
-NOT_LISTED = {VetoReason.WAKE_REQUESTED, VetoReason.GATEWAY_UNREACHABLE, VetoReason.DRAINING_IN_FLIGHT}
+NOT_LISTED = {VetoReason.GATEWAY_UNREACHABLE, VetoReason.DRAINING_IN_FLIGHT}
 
 
 @pytest.mark.parametrize("reason", sorted(set(VetoReason) - NOT_LISTED))

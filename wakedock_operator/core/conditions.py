@@ -17,10 +17,15 @@ class ConditionType(StrEnum):
     """The types of conditions."""
 
     ACCEPTED = "Accepted"
+    """True when the newest definition is the one that is served."""
     ROUTED = "Routed"
+    """True when the gateways send requests for its hosts to it."""
     AWAKE = "Awake"
+    """True while the app serves. False while it is drained, asleep or waking."""
     READY = "Ready"
+    """True, asleep or awake, whenever a request would be served."""
     SLEEP_BLOCKED = "SleepBlocked"
+    """True while something keeps an awake app from sleeping, or a drain from its end."""
     BYPASS = "Bypass"
     """Only where it holds: something leads to the app past the gateways."""
 
@@ -29,6 +34,7 @@ class AcceptedReason(StrEnum):
     """Reasons of `Accepted`."""
 
     ACCEPTED = "Accepted"
+    """The newest definition is served."""
     KEPT_LAST_GOOD = "KeptLastGood"
     """The newest definition is broken; the last good one is served."""
     INVALID = "Invalid"
@@ -39,6 +45,7 @@ class RoutedReason(StrEnum):
     """Reasons of `Routed`."""
 
     ROUTED = "Routed"
+    """Every gateway routes by its newest definition."""
     NO_HOSTS = "NoHosts"
     """It has no hosts: only its dependants wake it."""
     HOST_TAKEN = "HostTaken"
@@ -60,11 +67,17 @@ class ReadyReason(StrEnum):
     """Reasons of `Ready`."""
 
     SERVED = "Served"
+    """A request is served, at once or after a wake."""
     SUSPENDED = "Suspended"
+    """`spec.suspend` is true: every request is answered with 503."""
     START_FAILED = "StartFailed"
+    """The last start failed, and its back-off runs: requests are answered with the cause."""
     NOT_ROUTED = "NotRouted"
+    """No request reaches it yet; `Routed` says why."""
     NOT_ACCEPTED = "NotAccepted"
+    """It was never served; `Accepted` says why."""
     CRASHED = "Crashed"
+    """The app ended by itself; the next request starts it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
