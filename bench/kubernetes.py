@@ -13,7 +13,9 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,38 +101,60 @@ def cycles(installation: Installation, kubectl: Kubectl, rounds: int) -> list[Ro
     seen, address = Seen(kubectl, "cycle"), installation.address
     epoch = seen.ready()["epoch"]
     kubectl("wait", "--for=create", "endpointslice/cycle-wakedock-ipv4", "--timeout=30s")
-    before = written(kubectl)
+    before = requests(kubectl)
     for _ in range(rounds):
         assert ask(address, seen.host)[0] == 200
         epoch = seen.until("Asleep", after=epoch)["epoch"]
         kubectl("wait", "--for=delete", "pod", "--selector=wakedock.dev/service=cycle", "--timeout=60s")
-    made = written(kubectl) - before
+    made = Counter({request: count for request, count in (requests(kubectl) - before).items() if request.verb in WRITES})
     each = sum(made.values()) / rounds
-    kinds = ", ".join(f"{count / rounds:.1f} {what}" for what, count in made.most_common())
-    return [Row("API writes per wake and sleep, two gateways", f"{each:.1f}", kinds, "12", each <= 12, {"writes": dict(made)})]
+    refused = sum(count for request, count in made.items() if request.refused) / rounds
+    kinds = f"{told(made, rounds)}; {refused:.1f} of them refused"
+    samples = {"writes": {f"{request.verb} {request.what}": count for request, count in made.items()}, "refused_per_cycle": refused}
+    return [Row("API writes per wake and sleep, two gateways", f"{each:.1f}", kinds, "12", each <= 12, samples)]
 
 
-def written(kubectl: Kubectl) -> Counter[str]:
-    """Writes of WakeDock's accounts in the namespace, by what was written, from the audit log."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What WakeDock's accounts asked of the API server."""
+
+    verb: str
+    what: str
+    """The resource, with its subresource."""
+    refused: bool
+
+
+def requests(kubectl: Kubectl) -> Counter[Request]:
+    """All of them in the namespace, from the audit log."""
     node = kubectl("get", "nodes", "--output=jsonpath={.items[0].metadata.name}")
-    found: Counter[str] = Counter()
+    found: Counter[Request] = Counter()
     for line in kubectl.raw(f"/api/v1/nodes/{node}/proxy/logs/kubernetes/audit.log").splitlines():
         if kubectl.namespace in line and ACCOUNTS in line:
             entry = json.loads(line)
             target = entry.get("objectRef", {})
-            if entry["verb"] in WRITES and target.get("namespace") == kubectl.namespace:
-                found["/".join(filter(None, (target["resource"], target.get("subresource"))))] += 1
+            if target.get("namespace") == kubectl.namespace:
+                what = "/".join(filter(None, (target["resource"], target.get("subresource"))))
+                found[Request(entry["verb"], what, entry["responseStatus"]["code"] >= 400)] += 1
     return found
 
 
-async def crowd(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]:
+def told(made: Counter[Request], share: int) -> str:
+    """How many of what, for each of `share`."""
+    kinds: Counter[str] = Counter()
+    for request, count in made.items():
+        kinds[request.what] += count
+    return ", ".join(f"{count / share:.1f} {what}" for what, count in kinds.most_common())
+
+
+def crowd(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]:
     """Many apps that are asked for at the same moment, beside as many Deployments that are scaled up at the same moment by hand."""
     names = [f"crowd{each}" for each in range(number)]
     kubectl.apply(*(app(kubectl.namespace, name, idleTimeout="1h") for name in names))
     kubectl("wait", "--for=condition=Ready", "wakeservices", "--all", "--timeout=120s")
     address = installation.address
     began = time.perf_counter()
-    answers = await asyncio.gather(*(asyncio.to_thread(ask, address, host(kubectl.namespace, name)) for name in names))
+    with ThreadPoolExecutor(max_workers=number) as clients:
+        answers = list(clients.map(lambda name: ask(address, host(kubectl.namespace, name)), names))
     woken = time.perf_counter() - began
     assert {status for status, _ in answers} == {200}
     kubectl("delete", "wakeservices", "--all", "--wait=false")
@@ -168,9 +192,10 @@ def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]
     # `kubectl wait --all` takes them one after the other, a tenth of a second each.
     deadline = began + 900
     while (left := number - count_ready(kubectl)) and time.perf_counter() < deadline:
-        time.sleep(0.2)
+        time.sleep(number / 2000)
     assert not left, f"{left} of {number} are not Ready after 900 s"
     ready = time.perf_counter() - began
+    made = requests(kubectl)
     installation.kubectl("delete", "pod", "--selector=app.kubernetes.io/component=operator")
     began = time.perf_counter()
     installation.kubectl("rollout", "status", "deployment/wakedock-operator", "--timeout=300s")
@@ -179,6 +204,7 @@ def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]
     grown = ", ".join(f"{name} {full[name] - empty.get(name, 0):+.0f} MB to {full[name]:.0f} MB" for name in sorted(full))
     return [
         Row(f"{number} WakeServices: until all are Ready", f"{ready:.0f} s", f"of which kubectl needed {applied:.0f} s to apply them"),
+        Row(f"{number} WakeServices: API requests for each", f"{sum(made.values()) / number:.1f}", told(made, number)),
         Row(f"{number} WakeServices: a new operator is ready", f"{started:.1f} s", "pod start included"),
         Row(f"{number} WakeServices: memory, tmpfs included", grown, samples={"empty_mb": empty, "full_mb": full}),
     ]
@@ -205,19 +231,16 @@ def memory(installation: Installation) -> dict[str, float]:
     return found
 
 
-async def measure(kubeconfig: Path, sizes: argparse.Namespace) -> list[Row]:
+def measure(kubeconfig: Path, sizes: argparse.Namespace) -> list[Row]:
     """Everything, one after the other; WakeDock is installed for it and taken away."""
     installation = Installation(kubeconfig, Kubectl(kubeconfig, NAMESPACE))
     installation.install()
     try:
         rows: list[Row] = []
-        with namespace(kubeconfig) as kubectl:
-            rows += await asyncio.to_thread(cold, installation, kubectl, sizes.cold)
-            rows += await asyncio.to_thread(cycles, installation, kubectl, sizes.cycles)
-        with namespace(kubeconfig) as kubectl:
-            rows += await crowd(installation, kubectl, sizes.crowd)
-        with namespace(kubeconfig) as kubectl:
-            rows += await asyncio.to_thread(many, installation, kubectl, sizes.many)
+        for part, size in ((cold, sizes.cold), (cycles, sizes.cycles), (crowd, sizes.crowd), (many, sizes.many)):
+            if size:
+                with namespace(kubeconfig) as kubectl:
+                    rows += part(installation, kubectl, size)
     finally:
         installation.uninstall()
     return rows
@@ -226,14 +249,14 @@ async def measure(kubeconfig: Path, sizes: argparse.Namespace) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.kubernetes", description="Measure WakeDock on a cluster.")
     for name, default in (("cold", COLD), ("cycles", CYCLES), ("crowd", CROWD), ("many", MANY)):
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{default}; 0 leaves it out")
     options = parser.parse_args()
     kubeconfig = os.environ.get("KUBECONFIG")
     if not kubeconfig:
         parser.error("KUBECONFIG names no cluster: use `make bench-kubernetes`")
     machine = asyncio.run(describe())
     began = time.monotonic()
-    found = {"kubernetes": asyncio.run(measure(Path(kubeconfig), options))}
+    found = {"kubernetes": measure(Path(kubeconfig), options)}
     show(machine, found, Console(width=WIDTH))
     RESULTS.mkdir(exist_ok=True)
     print(f"written: {write(RESULTS, machine, found, time.monotonic() - began).name}")

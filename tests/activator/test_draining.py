@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from tests.machine import HELLO, Machine, in_fake_time, service
-from wakedock_operator.activator.draining import QUIET_ANSWERS, QUIET_MOMENT, RETRY, SLOWEST_RETRY, Draining
+from wakedock_operator.activator.draining import LAST_TURN, QUIET_ANSWERS, QUIET_MOMENT, RETRY, SLOWEST_RETRY, TURN, Draining
 from wakedock_operator.activator.questions import Granted, Refusal, RefusalReason
-from wakedock_operator.core.status import DrainReason, ReportKind, Serving, WakeReason
+from wakedock_operator.core.status import DrainReason, Report, ReportKind, Serving, Status, WakeReason
+from wakedock_operator.resource import Key
 
 pytestmark = in_fake_time
 PATIENCE = 10.0
@@ -58,6 +59,15 @@ def test_a_slow_edge_makes_the_quiet_moment_longer():
     assert draining.next_look == pytest.approx(5.2 + QUIET_ANSWERS * 0.2)
 
 
+def test_gateways_report_one_after_the_other_and_none_waits_for_long():
+    for before, longer in ((0, 0.0), (1, TURN), (3, 3 * TURN), (500, LAST_TURN)):
+        draining = Draining(1, before)
+        look(draining, 5.0)
+        assert draining.next_look == pytest.approx(5.001 + QUIET_MOMENT + longer)
+        look(draining, draining.next_look + MOMENT)
+        assert draining.quiet
+
+
 def test_a_look_that_turns_out_to_be_too_early_decides_nothing():
     draining = Draining(1)
     look(draining, 5.0)
@@ -95,6 +105,21 @@ async def test_an_idle_app_is_steered_to_the_hold_and_sleeps_after_the_quiet_mom
     await machine.until(Serving.ASLEEP)
     assert machine.time - began == pytest.approx(QUIET_MOMENT, abs=0.05)
     assert machine.drained_by() is DrainReason.IDLE
+
+
+async def test_a_gateway_reports_after_those_whose_names_come_first(machine: Machine):
+    def another_reports(key: Key, new: Status) -> None:
+        if new.serving is Serving.DRAINING:
+            others.append(asyncio.create_task(machine.board.report(key, new.uid, another)))
+
+    others: list[asyncio.Task[Status | None]] = []
+    another = Report("a-gateway", ReportKind.IDLE, epoch=1)
+    assert another.gateway < machine.options.name
+    machine.board.before_swap = another_reports
+    await until_idle_drain(machine)
+    began = machine.time
+    await machine.until(Serving.ASLEEP)
+    assert machine.time - began == pytest.approx(QUIET_MOMENT + TURN, abs=0.02)
 
 
 async def test_what_is_in_flight_ends_an_idle_drain(machine: Machine):

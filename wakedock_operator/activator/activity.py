@@ -29,11 +29,13 @@ class Activity:
         active = touched or await self._busy_since(service, idleness.looked)
         service.idleness = idleness.after_look(self._clock.monotonic(), active=active)
 
-    async def drain(self, service: Service, epoch: int) -> float | None:
-        """Go on with the drain of `epoch`; returns until when to pause, None when its outcome is known."""
+    async def drain(self, service: Service, epoch: int, *, before: int = 0) -> float | None:
+        """Go on with the drain of `epoch`, in which `before` other gateways report first; returns until when to pause, None when its
+        outcome is known.
+        """
         draining = service.draining
         if draining is None or draining.epoch != epoch:
-            draining = service.draining = Draining(epoch)
+            draining = service.draining = Draining(epoch, before)
         now = self._clock.monotonic()
         if now < draining.next_look:
             return draining.next_look

@@ -10,6 +10,10 @@ QUIET_MOMENT = 0.1
 """At least this many seconds between the first answer and the zero."""
 QUIET_ANSWERS = 5
 """… and at least as long as this many of the slowest answers of this drain."""
+TURN = 0.05
+"""Seconds that each gateway waits longer than the one before it: those that report at the same moment would refuse each other's writes."""
+LAST_TURN = 1.0
+"""No gateway waits longer than this on account of others."""
 RETRY = 0.05
 """Seconds between two looks at a drain that something in flight holds up …"""
 SLOWEST_RETRY = 1.0
@@ -21,6 +25,8 @@ class Draining:
     """The looks of one drain. Times are the monotonic clock's, in seconds."""
 
     epoch: int
+    before: int = 0
+    """How many other gateways report first."""
     answered_at: float | None = None
     slowest: float = 0.0
     in_flight: bool = False
@@ -51,4 +57,4 @@ class Draining:
         self.answered_at = None
 
     def _quiet_moment(self) -> float:
-        return max(QUIET_MOMENT, QUIET_ANSWERS * self.slowest)
+        return max(QUIET_MOMENT, QUIET_ANSWERS * self.slowest) + min(self.before * TURN, LAST_TURN)
