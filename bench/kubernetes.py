@@ -174,7 +174,7 @@ def crowd(installation: Installation, kubectl: Kubectl, number: int) -> list[Row
 
 
 def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]:
-    """So many WakeServices of workloads that do not exist, from the first one applied until all are Ready; then memory."""
+    """So many WakeServices of workloads that do not exist, from the first one applied until all are Routed; then memory."""
     empty = memory(installation)
     objects = [
         {
@@ -191,10 +191,10 @@ def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]
     applied = time.perf_counter() - began
     # `kubectl wait --all` takes them one after the other, a tenth of a second each.
     deadline = began + 900
-    while (left := number - count_ready(kubectl)) and time.perf_counter() < deadline:
+    while (left := number - count_routed(kubectl)) and time.perf_counter() < deadline:
         time.sleep(number / 2000)
-    assert not left, f"{left} of {number} are not Ready after 900 s"
-    ready = time.perf_counter() - began
+    assert not left, f"{left} of {number} are not Routed after 900 s"
+    routed = time.perf_counter() - began
     made = requests(kubectl)
     installation.kubectl("delete", "pod", "--selector=app.kubernetes.io/component=operator")
     began = time.perf_counter()
@@ -203,20 +203,20 @@ def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]
     full = memory(installation)
     grown = ", ".join(f"{name} {full[name] - empty.get(name, 0):+.0f} MB to {full[name]:.0f} MB" for name in sorted(full))
     return [
-        Row(f"{number} WakeServices: until all are Ready", f"{ready:.0f} s", f"of which kubectl needed {applied:.0f} s to apply them"),
+        Row(f"{number} WakeServices: until all are Routed", f"{routed:.0f} s", f"of which kubectl needed {applied:.0f} s to apply them"),
         Row(f"{number} WakeServices: API requests for each", f"{sum(made.values()) / number:.1f}", told(made, number)),
         Row(f"{number} WakeServices: a new operator is ready", f"{started:.1f} s", "pod start included"),
         Row(f"{number} WakeServices: memory, tmpfs included", grown, samples={"empty_mb": empty, "full_mb": full}),
     ]
 
 
-def count_ready(kubectl: Kubectl) -> int:
-    """How many WakeServices of the namespace are Ready."""
+def count_routed(kubectl: Kubectl) -> int:
+    """How many WakeServices of the namespace are Routed."""
     conditions = (
         {each["type"]: each["status"] for each in item.get("status", {}).get("conditions", ())}
         for item in kubectl.get("wakeservices")["items"]
     )
-    return sum(1 for each in conditions if each.get("Ready") == "True")
+    return sum(1 for each in conditions if each.get("Routed") == "True")
 
 
 def memory(installation: Installation) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import ClusterError
+from tests.cluster import fleet
 from tests.cluster.workloads import PORT, container
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,8 +22,13 @@ IMAGES = (
     "gateway.caddy.image.repository=caddy",
     "gateway.caddy.image.tag=e2e",
 )
-KINDS = (("apps", "Deployment", "deployments"), ("apps", "StatefulSet", "statefulsets"), ("apps", "ReplicaSet", "replicasets"))
-"""What a `targetRef` may name: one kind more than the chart says by itself."""
+KINDS = (
+    ("apps", "Deployment", "deployments"),
+    ("apps", "StatefulSet", "statefulsets"),
+    ("apps", "ReplicaSet", "replicasets"),
+    (fleet.GROUP, fleet.KIND, fleet.PLURAL),
+)
+"""What a `targetRef` may name: two kinds more than the chart says by itself."""
 TARGETS = tuple(
     f"scaleTargets[{number}].{field}={value}"
     for number, kind in enumerate(KINDS)

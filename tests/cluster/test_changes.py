@@ -80,6 +80,7 @@ def test_a_target_that_is_deleted_is_told_and_comes_back(wakedock: Installation,
     shop = Seen(kubectl, "shop")
     shop.ready()
     kubectl("delete", "deployment/shop", "--timeout=60s")
+    shop.watch(lambda status: reason(status, "Ready") == "TargetMissing")
     kubectl("annotate", "wakeservice/shop", "wakedock.dev/wake=1")
     failed = shop.watch(lambda status: status.get("state") == "Failed")
     assert failed["drain"]["cause"]["reason"] == "TargetMissing"

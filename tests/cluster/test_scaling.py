@@ -3,6 +3,7 @@
 import pytest
 
 from hack.cluster.kubectl import Kubectl
+from tests.cluster import fleet
 from tests.cluster.asking import ask
 from tests.cluster.installation import Installation, Seen, reason, wakeservice
 from tests.cluster.workloads import workload
@@ -30,6 +31,25 @@ def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Insta
     shop.until("Asleep", after=awake["epoch"])
     kubectl("delete", "wakeservice/shop", "--timeout=30s")
     kubectl("wait", "--for=jsonpath={.spec.replicas}=3", target, "--timeout=30s")
+
+
+def test_a_kind_of_ones_own_sleeps_and_wakes_by_its_scale(wakedock: Installation, kubectl: Kubectl):
+    target = f"{fleet.PLURAL}.{fleet.GROUP}/shop"
+    with fleet.fleets(kubectl):
+        kubectl.apply(fleet.fleet("shop", replicas=2))
+        kubectl("wait", "--for=create", "replicaset/shop", "--timeout=30s")
+        kubectl("wait", "--for=jsonpath={.status.readyReplicas}=2", "replicaset/shop", "--timeout=90s")
+        ref = {"apiVersion": f"{fleet.GROUP}/v1", "kind": fleet.KIND, "name": "shop"}
+        kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef=ref))
+        shop = Seen(kubectl, "shop")
+        asleep = shop.ready()
+        kubectl("wait", "--for=jsonpath={.spec.replicas}=0", target, "--timeout=30s")
+        assert ask(wakedock.address, shop.host)[0] == 200
+        assert replicas(kubectl, target) == 2
+        awake = shop.until("Awake", after=asleep["epoch"])
+        shop.until("Asleep", after=awake["epoch"])
+        kubectl("delete", "wakeservice/shop", "--timeout=30s")
+        kubectl("wait", "--for=jsonpath={.spec.replicas}=2", target, "--timeout=30s")
 
 
 def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubectl: Kubectl):

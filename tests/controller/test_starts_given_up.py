@@ -46,6 +46,21 @@ async def test_it_is_counted_recorded_with_who_asked_and_shown(machine: Machine)
     assert (ready.status, ready.reason, ready.message) == ("False", "StartFailed", "the app ended with exit code 1")
 
 
+async def test_a_workload_that_does_not_exist_is_told_before_anybody_asks_and_taken_back_when_it_comes(machine: Machine):
+    await machine.start(service())
+    await machine.settle()
+    assert machine.condition("Ready").status == "True"
+    gone = Failure("hello/missing/1", FailureReason.TARGET_MISSING, "there is no Deployment default/hello")
+    machine.workloads.fail(HELLO, gone)
+    await machine.settle()
+    ready = machine.condition("Ready")
+    assert (ready.status, ready.reason, ready.message) == ("False", "TargetMissing", gone.message)
+    machine.workloads._workloads[HELLO].failure = None
+    machine.workloads.write(HELLO, "it is there now")
+    await machine.settle()
+    assert machine.condition("Ready").status == "True"
+
+
 async def test_the_back_off_doubles_in_the_status_and_a_success_resets_it(machine: Machine):
     await machine.start(service())
     backoffs = []

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.core.situations import EPOCH, NOW, READY, runs, says, status, stopped
+from tests.core.situations import EPOCH, NOW, READY, STARTING, runs, says, status, stopped
 from wakedock_operator.core.controller import (
     ASK_AGAIN,
     LIST_AGAIN,
@@ -21,6 +21,7 @@ from wakedock_operator.core.controller import (
     rests_on_gateways,
 )
 from wakedock_operator.core.lifecycle import Change, Stage
+from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import PROTOCOL, Drain, DrainReason, Failure, FailureReason, Report, ReportKind, Status, WakeReason
 from wakedock_operator.core.vetoes import Situation, VetoReason
 
@@ -172,6 +173,29 @@ def test_what_others_scale_up_while_it_sleeps_is_their_wake():
     after, what = written(facts(asleep, backend=theirs))
     assert (what, after.woken_by, after.replicas) == (Change.WAKE, WakeReason.SCALED, 2)
     assert (after.undone, after.undone_by) == (1, "kubectl")
+
+
+@pytest.mark.parametrize(
+    "why, ending",
+    [
+        (DrainReason.SUSPENDED, {"suspended": True}),
+        (DrainReason.REMOVED, {"defined": False}),
+        (DrainReason.DEPENDENCY_SLEEPS, {"dependency_sleeps": True}),
+    ],
+)
+def test_a_wake_that_no_request_asked_for_is_given_up_where_it_has_to_end(why: DrainReason, ending: dict[str, bool]):
+    asleep = replace(status(Stage.ASLEEP), generation=3)
+    after, what = written(facts(asleep, backend=runs(STARTING, generation=4), **ending))
+    assert what is Change.GIVE_UP
+    assert after.drain == Drain(why, forced=True)
+
+
+@pytest.mark.parametrize(
+    "backend", [replace(runs(STARTING, generation=4), scaled_by="argocd"), replace(runs(READY, generation=4), desired=0)]
+)
+def test_what_somebody_else_scaled_up_and_what_is_being_stopped_goes_on_while_suspended(backend: Observation):
+    asleep = replace(status(Stage.ASLEEP), generation=3)
+    assert decide(facts(asleep, backend=backend, suspended=True)) == Rest()
 
 
 @pytest.mark.parametrize("last, count", [("kubectl", 3), ("argocd", 1)])

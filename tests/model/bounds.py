@@ -19,6 +19,7 @@ LARGE = (
     Bounds(arrivals=1, failing_starts=1),
     Bounds(arrivals=1, scalings=1),
     Bounds(arrivals=1, suspensions=2),
+    Bounds(arrivals=1, suspensions=1, wakes=1),
     Bounds(arrivals=1, restarts=1, sleeps=1),
     Bounds(arrivals=1, restarts=1, failing_starts=1),
     Bounds(arrivals=1, controller_crashes=1, sleeps=1),

@@ -11,7 +11,7 @@ from wakedock_operator.core import controller
 from wakedock_operator.core.conditions import Findings, conditions
 from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
-from wakedock_operator.core.status import DrainReason, Serving
+from wakedock_operator.core.status import DrainReason, FailureReason, Serving
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.clock import Clock
@@ -259,6 +259,7 @@ class Controller:
             unrouted=None if self._edge is None else self._edge.rejected.get(key),
             pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
+            missing=failure.message if failure is not None and failure.reason is FailureReason.TARGET_MISSING else None,
             crashed=None if failure is None or facts.backend.live else failure.message,
             blocked=None if step is None else step.blocked,
             bypasses=self._workloads.bypasses(key),

@@ -74,6 +74,8 @@ class ReadyReason(StrEnum):
     """The last start failed, and its back-off runs: requests are answered with the cause."""
     NOT_ROUTED = "NotRouted"
     """No request reaches it yet; `Routed` says why."""
+    TARGET_MISSING = "TargetMissing"
+    """The workload that `targetRef` names does not exist: requests wait for it, at most for `wake.timeout`."""
     NOT_ACCEPTED = "NotAccepted"
     """It was never served; `Accepted` says why."""
     CRASHED = "Crashed"
@@ -93,6 +95,8 @@ class Findings:
     pending: str | None = None
     """Why its newest definition is not in force at every gateway."""
     suspended: bool = False
+    missing: str | None = None
+    """Which workload does not exist."""
     crashed: str | None = None
     """Why the app is not there although it is awake: the next request starts it again."""
     blocked: Veto | None = None
@@ -162,6 +166,8 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.unrouted)
     if findings.pending is not None and not _was_ready(status):
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.pending)
+    if findings.missing is not None:
+        return _false(ConditionType.READY, ReadyReason.TARGET_MISSING, findings.missing)
     if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None:
         return _false(ConditionType.READY, ReadyReason.START_FAILED, drain.cause.message)
     if findings.crashed is not None and status.serving is Serving.AWAKE:

@@ -324,8 +324,8 @@ def _asleep(facts: Facts, status: Status) -> Step:
     if not running and not facts.defined:
         return Rest() if backend.instances else Forget()
     busy = _busy(status)
-    ending = ended_by(facts)
-    if busy and running and ending is not None:
+    ending = _ends_wake(facts, status)
+    if running and ending is not None:
         return Write(change(status, Change.GIVE_UP, now=facts.now, drain=Drain(ending, forced=True)), Change.GIVE_UP)
     wanted = wanted_by(facts, status)
     if not busy and wanted is None:
@@ -338,6 +338,18 @@ def _asleep(facts: Facts, status: Status) -> Step:
     if wanted is not None or (backend.desired > 0 and not _holding(status)):
         return _start(facts)
     return Rest() if running else _settle_wishes(facts, status)
+
+
+def _ends_wake(facts: Facts, status: Status) -> DrainReason | None:
+    """Why a wake that has begun is not to go on; None where it may, and where somebody else's count is what runs.
+
+    A stop is sent only at the generation of `Asleep`, which the start has moved: so the service goes to sleep anew.
+    """
+    if _busy(status):
+        return ended_by(facts)
+    if facts.backend.desired > 0 and _scaled(facts, status) and not facts.backend.scaled_by:
+        return ended_by(facts) or (DrainReason.DEPENDENCY_SLEEPS if facts.dependency_sleeps else None)
+    return None
 
 
 def _start(facts: Facts) -> Step:
