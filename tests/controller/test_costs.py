@@ -55,6 +55,15 @@ async def test_a_thousand_requests_to_an_awake_service_write_nothing(machine: Ma
     assert work.writes == 0
 
 
+async def test_a_write_of_ones_own_is_looked_at_once(machine: Machine):
+    await machine.start(service())
+    await machine.settle()
+    with machine.counted() as work:
+        await machine.catalog.ask(HELLO, sleep="now")
+        await machine.settle()
+    assert (work.writes, work.observations) == (1, 2), "the wish is noted, and nothing is left to do"
+
+
 async def test_conditions_are_written_only_when_they_change(machine: Machine):
     await machine.start(service())
     await machine.woken()

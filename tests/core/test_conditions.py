@@ -43,7 +43,7 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
             status(Stage.ASLEEP, drain=FAILED), Findings(), (READY, "False", "StartFailed", "exit code 1"), id="a start that failed"
         ),
         pytest.param(
-            status(Stage.ASLEEP), Findings(missing="no Deployment"), (READY, "False", "TargetMissing", "no Deployment"), id="nothing to wake"
+            status(Stage.ASLEEP), Findings(missing="no workload"), (READY, "False", "TargetMissing", "no workload"), id="nothing to wake"
         ),
         pytest.param(
             status(Stage.AWAKE), Findings(crashed="exit code 9"), (READY, "True", "Crashed", "next request"), id="crashed while awake"

@@ -30,8 +30,9 @@ class Activity:
         service.idleness = idleness.after_look(self._clock.monotonic(), active=active)
 
     async def drain(self, service: Service, epoch: int, *, before: int = 0) -> float | None:
-        """Go on with the drain of `epoch`, in which `before` other gateways report first; returns until when to pause, None when its
-        outcome is known.
+        """Go on with the drain of `epoch`; returns until when to pause, None when its outcome is known.
+
+        `before` says how many other gateways report first.
         """
         draining = service.draining
         if draining is None or draining.epoch != epoch:

@@ -81,7 +81,7 @@ class Controller:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._queue.run())
             tasks.create_task(self._follow_catalog())
-            tasks.create_task(self._follow(self._board.watch()))
+            tasks.create_task(self._follow_board())
             tasks.create_task(self._follow(self._workloads.watch()))
             if self._routing is not None:
                 tasks.create_task(self._follow(self._routing.changes()))
@@ -106,6 +106,13 @@ class Controller:
     async def _follow_catalog(self) -> None:
         async for snapshot in self._catalog.changes():
             self._take(snapshot)
+
+    async def _follow_board(self) -> None:
+        async for key in self._board.watch():
+            status, memory = self._board.view(key), self._memories.get(key)
+            if status is None or memory is None or memory.read != (status.uid, status.version):
+                self._queue.add(key)
+            self._touch_related(key)
 
     async def _follow_clock(self) -> None:
         async for step in clock_steps(self._clock):
@@ -133,6 +140,9 @@ class Controller:
 
     def _touch(self, key: Key) -> None:
         self._queue.add(key)
+        self._touch_related(key)
+
+    def _touch_related(self, key: Key) -> None:
         for other in self._gatherer.related(key):
             self._queue.add(other)
 
@@ -273,7 +283,8 @@ class Controller:
         found = conditions(status, self._findings(key, facts, step), facts.now)
         if found != status.conditions:
             try:
-                await self._board.swap(key, status, replace(status, conditions=found))
+                written = await self._board.swap(key, status, replace(status, conditions=found))
+                memory.read = written.uid, written.version
             except Conflict:
                 self._queue.add(key)
         self._telling.crashed(key, facts, memory)

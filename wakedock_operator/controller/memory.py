@@ -19,6 +19,8 @@ class Memory:
     unmade: str | None = None
     """Why the workload could not be made, and when to try again."""
     ensure_again: float = 0.0
+    read: tuple[str, int] | None = None
+    """uid and version of the status that was decided on last: to hear of it again is no news."""
     epoch: int = -1
     epoch_since: float = 0.0
     fenced: int = -1
@@ -35,7 +37,8 @@ class Memory:
     """The last crash that was recorded."""
 
     def see(self, status: Status, *, now: float, wall: datetime) -> None:
-        """Take in the epoch of `status`; at the first sight of it after a restart its age comes from the wall clock."""
+        """Take in `status` and its epoch; at the first sight of it after a restart its age comes from the wall clock."""
+        self.read = status.uid, status.version
         if self.epoch == status.epoch:
             return
         age = max(0.0, (wall - status.since).total_seconds()) if self.epoch == -1 else 0.0

@@ -14,12 +14,12 @@ from wakedock_operator.adapters.kubernetes.children.applying import apply
 from wakedock_operator.adapters.kubernetes.children.bypass import Bypasses
 from wakedock_operator.adapters.kubernetes.children.names import stable_service
 from wakedock_operator.adapters.kubernetes.client import Api, Raw
-from wakedock_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
+from wakedock_operator.adapters.kubernetes.errors import Conflict, Forbidden, Invalid, NotFound
 from wakedock_operator.adapters.kubernetes.workloads import logs, scaling, selectors
 from wakedock_operator.adapters.kubernetes.workloads.documents import metadata, restarts, spec, status, uid
 from wakedock_operator.adapters.kubernetes.workloads.instances import address
 from wakedock_operator.adapters.kubernetes.workloads.seen import Missing, look
-from wakedock_operator.adapters.kubernetes.workloads.targets import APPS, DEPLOYMENT, STATEFUL_SET, Target, namespaced, target_of
+from wakedock_operator.adapters.kubernetes.workloads.targets import APPS, Target, namespaced, target_of
 from wakedock_operator.adapters.kubernetes.workloads.waking import KubernetesWaking, Lookup
 from wakedock_operator.adapters.probing.readiness import ask_veto
 from wakedock_operator.adapters.probing.readiness import target_of as asked_at
@@ -86,8 +86,7 @@ class KubernetesWorkloads(KubernetesWaking):
             await apply(self._api, path, wanted, uid=uid, first=deployment.first(key, uid, service.spec.app.image or ""))
             found: Selection | None = Selection(deployment.selector(key), wanted["spec"]["template"]["metadata"]["labels"])
         else:
-            found = await self._selection(target)
-            await self._count_of(target, uid)
+            found = await self._first_look(target, uid)
         await self._apply_services(service, uid, found)
 
     async def _apply_services(self, service: WakeService, uid: str, found: Selection | None) -> None:
@@ -136,7 +135,7 @@ class KubernetesWorkloads(KubernetesWaking):
         observation = await super().observe(key)
         entry = self._lookup(key)
         if entry is not None and key in self._unfound and observation.version:
-            await self._apply_services(entry.service, entry.uid, await self._selection(target_of(entry.service)))
+            await self._apply_services(entry.service, entry.uid, await self._first_look(target_of(entry.service), entry.uid))
         if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
             await replicas.remember(self._api, target_of(entry.service), observation.desired, entry.uid)
         failure = observation.failure
@@ -196,24 +195,17 @@ class KubernetesWorkloads(KubernetesWaking):
         self._ensured[key] = uid, service
         self._by_target.setdefault((target.namespace, target.kind, target.name), set()).add(key)
 
-    async def _selection(self, target: Target) -> Selection | None:
-        """How a target's own pods are found; None while there is no target."""
+    async def _first_look(self, target: Target, uid: str) -> Selection | None:
+        """How a target's own pods are found, None while there is no target; what it has at first sight is what it wakes to."""
         try:
             seen = await look(self._api, self._kinds, target)
         except Missing:
             return None
-        if (target.kind, target.group) in {(DEPLOYMENT, "apps"), (STATEFUL_SET, "apps")}:
+        if seen.desired > 0:
+            await replicas.remember(self._api, target, seen.desired, uid)
+        if target.is_deployment or target.is_stateful_set:
             pods = metadata(spec(seen.workload).get("template") or {}).get("labels") or {}
             return Selection(selectors.service_selector(spec(seen.workload)["selector"], pods), pods)
         scale = await self._api.get(f"{await self._kinds.path(target)}/scale")
         selector = selectors.parse_labels(str(status(scale).get("selector", "")))
         return Selection(selector, selector or {})
-
-    async def _count_of(self, target: Target, uid: str) -> None:
-        """What a target has at first sight is what it wakes to."""
-        try:
-            seen = await look(self._api, self._kinds, target)
-        except (Missing, ApiError):
-            return
-        if seen.desired > 0:
-            await replicas.remember(self._api, target, seen.desired, uid)
