@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 from hack.cluster.kubectl import Kubectl
@@ -52,29 +52,28 @@ def fleets(kubectl: Kubectl) -> Iterator[None]:
     kubectl.apply(DEFINITION)
     kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{PLURAL}.{GROUP}", "--timeout=30s")
     failures: list[ClusterError] = []
-    with ExitStack() as watching:
-        path = f"/apis/{GROUP}/v1/namespaces/{kubectl.namespace}/{PLURAL}?watch=true"
-        lines = watching.enter_context(kubectl.following("get", "--raw", path))
-        controller = threading.Thread(target=_control, args=(kubectl, lines, failures))
-        controller.start()
-        try:
-            yield
-        finally:
-            watching.close()
-            controller.join()
-            kubectl("delete", f"customresourcedefinition/{PLURAL}.{GROUP}", "--timeout=60s")
+    controller = threading.Thread(target=_control, args=(kubectl, failures))
+    controller.start()
+    try:
+        yield
+    finally:
+        # The end of the kind is the end of the controller's watch.
+        kubectl("delete", f"customresourcedefinition/{PLURAL}.{GROUP}", "--timeout=60s")
+        controller.join()
     if failures:
         raise failures[0]
 
 
-def _control(kubectl: Kubectl, lines: Iterator[str], failures: list[ClusterError]) -> None:
-    try:
+def _control(kubectl: Kubectl, failures: list[ClusterError]) -> None:
+    path = f"/apis/{GROUP}/v1/namespaces/{kubectl.namespace}/{PLURAL}?watch=true"
+    with kubectl.following("get", "--raw", path) as lines:
         for line in lines:
             event = json.loads(line)
             if event["type"] in {"ADDED", "MODIFIED"}:
-                _reconcile(kubectl, event["object"])
-    except ClusterError as error:
-        failures.append(error)
+                try:
+                    _reconcile(kubectl, event["object"])
+                except ClusterError as error:
+                    failures.append(error)
 
 
 def _reconcile(kubectl: Kubectl, seen: Object) -> None:
