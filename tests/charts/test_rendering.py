@@ -57,7 +57,7 @@ def test_the_processes_are_told_what_the_values_say(render: Render):
     assert {"--trusted-proxies=10.0.0.0/8", "--proxy-protocol=10.1.0.0/16"} <= set(gateway["args"])
     for each in (operator, gateway):
         assert "--allowed-hosts=/etc/wakedock/allowed-hosts.yaml" in each["args"]
-    (hosts,) = of_kind(objects, "ConfigMap").values()
+    (hosts,) = [each for name, each in of_kind(objects, "ConfigMap").items() if name.endswith("-allowed-hosts")]
     assert "*.a.test" in hosts["data"]["allowed-hosts.yaml"]
 
 

@@ -4,16 +4,19 @@ import asyncio
 import http.client
 
 import pytest
+from websockets.asyncio.client import connect
 
 from hack.cluster.kubectl import Kubectl
 from tests.cluster.asking import ask
-from tests.cluster.installation import Installation, Seen, app
+from tests.cluster.installation import Installation, Object, Seen, app
 from tests.cluster.load import Load
 from tests.cluster.processes import kill, kill_pod
 from tests.cluster.under_load import under_load
 from tests.cluster.workloads import Ledger, evict_pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
+OPERATOR = "--selector=app.kubernetes.io/component=operator"
+GATEWAYS = "--selector=app.kubernetes.io/component=gateway"
 
 
 async def test_a_rolling_restart_of_the_gateways(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
@@ -27,7 +30,31 @@ async def test_a_rolling_restart_of_the_gateways(wakedock: Installation, kubectl
 async def test_the_operator_killed_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     async def end() -> None:
         for _ in range(2):
-            wakedock.kubectl("delete", "pod", "--selector=app.kubernetes.io/component=operator", "--force", "--grace-period=0")
+            wakedock.kubectl("delete", "pod", OPERATOR, "--force", "--grace-period=0")
+            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-operator", "--timeout=90s")
+
+    await under_load(wakedock, kubectl, ledger, end)
+
+
+async def test_the_operator_killed_right_after_each_step(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    shop = Seen(kubectl, "shop")
+    steps = (
+        lambda: shop.watch(lambda status: status.get("serving") == "Draining"),
+        lambda: shop.watch(lambda status: "Drained" in said(status).values()),
+        lambda: shop.watch(lambda status: status.get("serving") == "Asleep"),
+        lambda: kubectl("wait", "--for=jsonpath={.spec.replicas}=0", "deployment/shop", "--timeout=60s"),
+        lambda: shop.watch(lambda status: status.get("serving") == "Asleep" and "Busy" in said(status).values()),
+        lambda: kubectl("wait", "--for=jsonpath={.spec.replicas}=1", "deployment/shop", "--timeout=60s"),
+        lambda: shop.watch(lambda status: status.get("serving") == "Awake"),
+    )
+
+    async def end() -> None:
+        for step in steps:
+            (operator,) = wakedock.kubectl.get("pods", OPERATOR)["items"]
+            await asyncio.to_thread(step)
+            kill("operator", f"--name={operator['metadata']['name']}")
+            # A new pod, as the back-off of a container that ends again and again would take minutes.
+            wakedock.kubectl("delete", "pod", OPERATOR, "--force", "--grace-period=0")
             await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-operator", "--timeout=90s")
 
     await under_load(wakedock, kubectl, ledger, end)
@@ -64,8 +91,7 @@ async def test_gateways_rolled_while_no_operator_runs(wakedock: Installation, ku
         await asyncio.to_thread(shop.until, "Awake", after=asleep[0])
         wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=0")
         try:
-            operators = ("pod", "--selector=app.kubernetes.io/component=operator")
-            await asyncio.to_thread(wakedock.kubectl, "wait", "--for=delete", *operators, "--timeout=60s")
+            await asyncio.to_thread(wakedock.kubectl, "wait", "--for=delete", "pod", OPERATOR, "--timeout=60s")
             wakedock.kubectl("rollout", "restart", "deployment/wakedock-gateway")
             await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-gateway", "--timeout=180s")
             assert (await asyncio.to_thread(ask, address, late.host))[0] == 200
@@ -101,6 +127,41 @@ async def test_a_gateway_killed_while_it_holds_takes_only_what_it_held(wakedock:
     assert (len(served[survivor]), len(served.get(victim, ()))) in {(1, 0), (1, 1)}
     await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", f"pod/{victim}", "--timeout=90s")
     await asyncio.to_thread(slow.until, "Asleep", after=awake["epoch"])
+
+
+@pytest.mark.parametrize("end", ["SIGKILL", "SIGTERM"])
+async def test_a_gateway_ended_while_it_drains(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, end: str):
+    """The sleep waits for it; a request that the other one holds meanwhile is served once, by the next instance."""
+    kubectl.apply(app(kubectl.namespace, "chat", env={"LEDGER": ledger.url}, idleTimeout="1h"))
+    chat = Seen(kubectl, "chat")
+    asleep = await asyncio.to_thread(chat.ready)
+    gateways = wakedock.gateways()
+    victim, survivor = sorted(gateways)
+    async with connect(f"ws://{chat.host}/socket", host=gateways[victim], port=80, proxy=None) as websocket:
+        awake = await asyncio.to_thread(chat.until, "Awake", after=asleep["epoch"])
+        kubectl("annotate", "wakeservice/chat", "wakedock.dev/sleep=1")
+        draining = await asyncio.to_thread(chat.watch, lambda status: said(status) == {survivor: "Drained"})
+        assert (draining["serving"], draining["epoch"]) == ("Draining", awake["epoch"] + 1)
+        held = asyncio.create_task(
+            asyncio.to_thread(ask, gateways[survivor], chat.host, data=b"", headers={"X-Request-Id": "held"}),
+        )
+        if end == "SIGKILL":
+            kill_pod("gateway", f"--name={victim}")
+            await websocket.wait_closed()
+        else:
+            wakedock.kubectl("delete", "pod", victim, "--wait=false")
+            await websocket.send("still there")
+            assert await websocket.recv() == "still there"
+            assert chat.status()["serving"] == "Draining"
+    await asyncio.to_thread(chat.until, "Awake", after=draining["epoch"])
+    assert (await held)[0] == 200
+    assert len(ledger.served()["held"]) == 1
+    await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", "pod", GATEWAYS, "--timeout=120s")
+
+
+def said(status: Object) -> dict[str, str]:
+    """What the gateways say about the present epoch."""
+    return {each["name"]: each["kind"] for each in status.get("gateways", ()) if each["epoch"] == status["epoch"]}
 
 
 async def test_pods_of_the_app_evicted_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):

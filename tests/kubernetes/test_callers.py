@@ -1,6 +1,7 @@
 """The Service for callers in the cluster: its port, its slices, and what is left of it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ import pytest
 
 from hack.cluster.kubectl import Kubectl
 from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
+from wakedock_operator.adapters.kubernetes.callers.ports import REST
+from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL
 from wakedock_operator.adapters.kubernetes.client import connect, resource_path
+from wakedock_operator.adapters.kubernetes.errors import ApiError
 from wakedock_operator.adapters.kubernetes.gateways import PodGateways
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.adapters.kubernetes.watching import Watching
@@ -31,7 +35,8 @@ class Operator:
         self.shelf = Shelf(lambda _: None)
         self.workloads = KubernetesWorkloads(api, self.shelf.entry)
         self.gateways = PodGateways(api, namespace="wakedock", selector="x=y")
-        self.keeper = CallersKeeper(api, self.shelf, self.gateways, namespace="wakedock")
+        self.record = PortRecord(api, namespace=namespace, name="ports")
+        self.keeper = CallersKeeper(api, self.shelf, self.gateways, namespace="wakedock", record=self.record)
         path = resource_path(API_VERSION, PLURAL, namespace=namespace)
         self.watching = Watching(api, path, put=self.shelf.put, drop=self.shelf.drop, replace_all=self.shelf.replace_all)
         self.pods = 0
@@ -99,6 +104,12 @@ class Operator:
     async def services(self) -> dict[str, Any]:
         found = await self.api.read_all(resource_path("v1", "services", namespace=self.namespace))
         return {each["metadata"]["name"]: each for each in found}
+
+    async def recorded(self, holds: Callable[[dict[int, float | None]], bool]) -> None:
+        """Wait until the record of ports is so."""
+        async with asyncio.timeout(20):
+            while not holds(await self.record.read()):
+                await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -200,3 +211,58 @@ async def test_two_with_one_port_on_record_get_two(operator: Operator):
     await operator.made(copy)
     await operator.led_to("10.1.0.1", service="copy")
     assert operator.entry(copy).callers_port not in (None, operator.port)
+
+
+async def test_the_next_operator_knows_which_ports_rest(operator: Operator):
+    operator.gateway("gateway-a", "10.1.0.1")
+    await operator.define()
+    await operator.led_to("10.1.0.1")
+    port = operator.port
+    assert port is not None
+    assert await operator.record.read() == {port: None}
+    began = time.time()
+    operator.kubectl("delete", "wakeservice/wiki", "--wait=true")
+    await operator.recorded(lambda known: known[port] is not None)
+    until = (await operator.record.read())[port]
+    assert until is not None
+    assert began + REST - 1 <= until <= time.time() + REST
+
+
+async def test_a_port_of_a_service_that_ended_while_no_operator_ran_rests_from_now_on(operator: Operator):
+    await operator.recorded(lambda known: known == {})
+    await operator.record.given(20_017, 20_018)
+    await operator.record.rests(20_019, time.time() - 1)
+    successor = CallersKeeper(operator.api, operator.shelf, operator.gateways, namespace="wakedock", record=operator.record)
+    running = asyncio.create_task(successor.run())
+    try:
+        await operator.recorded(lambda known: set(known) == {20_017, 20_018} and None not in known.values())
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_ports_that_are_given_at_the_same_time_are_one_write(operator: Operator):
+    writes: list[object] = []
+    patch = operator.api.patch
+
+    async def counted(*arguments: Any, **named: Any) -> Any:
+        writes.append(arguments)
+        return await patch(*arguments, **named)
+
+    record = PortRecord(operator.api, namespace=operator.namespace, name="many")
+    await record.given(20_000)
+    operator.api.patch = counted
+    await asyncio.gather(*(record.given(port) for port in range(20_001, 20_101)))
+    assert len(writes) == 2
+    assert await record.read() == dict.fromkeys(range(20_000, 20_101))
+    await record.forget(*range(20_001, 20_101))
+    assert await record.read() == {20_000: None}
+
+
+async def test_what_could_not_be_written_is_written_next_time(operator: Operator):
+    record = PortRecord(operator.api, namespace="nobody-has-made-this", name="ports")
+    with pytest.raises(ApiError):
+        await record.given(20_000)
+    record._namespace = operator.namespace
+    await record.given(20_001)
+    assert await record.read() == {20_000: None, 20_001: None}

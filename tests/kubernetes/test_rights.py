@@ -40,6 +40,7 @@ FORBIDDEN = (
     "create serviceaccounts/token",
     "impersonate serviceaccounts",
     "update deployments.apps",
+    "delete deployments.apps",
     "create statefulsets.apps",
     "delete statefulsets.apps",
     "patch wakeservices.wakedock.dev",
@@ -54,7 +55,6 @@ OF_THE_OPERATOR = (
     "create configmaps",
     "create deployments.apps",
     "patch deployments.apps",
-    "delete deployments.apps",
     "patch endpointslices.discovery.k8s.io",
     "create events.events.k8s.io",
 )

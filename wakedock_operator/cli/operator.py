@@ -12,6 +12,7 @@ import structlog
 from wakedock_operator.adapters.clock import SystemClock
 from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
 from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
+from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
 from wakedock_operator.adapters.kubernetes.children.replicas import restore_ended
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
@@ -193,7 +194,8 @@ async def _decide(parts: Parts) -> None:
                 tells_wakes=True,
                 routing=parts.routing,
             )
-            callers = CallersKeeper(parts.api, parts.shelf, parts.gateways, namespace=settings.namespace)
+            record = PortRecord(parts.api, namespace=settings.namespace, name=f"{settings.lease}-ports")
+            callers = CallersKeeper(parts.api, parts.shelf, parts.gateways, namespace=settings.namespace, record=record)
             working = {
                 asyncio.create_task(controller.run(), name="deciding"),
                 asyncio.create_task(callers.run(), name="callers"),

@@ -36,11 +36,11 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 - apiGroups: [wakedock.dev]
   resources: [wakeservices/status]
   verbs: [patch]
-{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get, list" "why" "How far a start has come." "scaling" "Waking an app.") }}
+{{- include "wakedock.rules.targets" (dict "context" . "verbs" "get" "why" "How far a start has come." "scaling" "Waking an app.") }}
 # Which pods are a Deployment's own, and of which template.
 - apiGroups: [apps]
   resources: [replicasets]
-  verbs: [get, list]
+  verbs: [list]
 # A pod that starts is followed by its name, until it has an address.
 - apiGroups: [""]
   resources: [pods]
@@ -48,11 +48,11 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 # The address of an app that stays.
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list]
+  verbs: [get]
 # Before it ends: which callers' Services still send requests here.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list]
+  verbs: [list]
 {{- end -}}
 
 {{- define "wakedock.rules.operator" -}}
@@ -63,13 +63,13 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 # What is decided: awake, draining or asleep, conditions, ports of callers.
 - apiGroups: [wakedock.dev]
   resources: [wakeservices/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 {{- $why := "How far a start has come, and who else scales." }}
 {{- include "wakedock.rules.targets" (dict "context" . "verbs" "get, list, watch" "why" $why "scaling" "Waking apps and putting them to sleep.") }}
 # What `app` becomes.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 # Its scale.
 - apiGroups: [apps]
   resources: [deployments/scale]
@@ -77,15 +77,15 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 # Which pods are a Deployment's own, and of which template.
 - apiGroups: [apps]
   resources: [replicasets]
-  verbs: [get, list]
+  verbs: [list]
 # The address that stays, `service`, and Services that lead past the gateways.
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 # The gateways as what is behind `service`.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch, create, patch, update, delete]
+  verbs: [list, create, patch, delete]
 # Whether an app runs, and why one does not. A pod that the operator itself waits for is followed by its name.
 - apiGroups: [""]
   resources: [pods]
@@ -100,9 +100,9 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
   resources: [configmaps]
   verbs: [create]
 # The history of each WakeService.
-- apiGroups: ["", events.k8s.io]
+- apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}
 
 {{/* The remembered replicas. */}}
@@ -125,7 +125,16 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 # Which gateways there are: each has a say in every sleep.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
+# Which ports of the gateways were given to callers of which service, for the next operator.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "wakedock.fullname" . }}-operator-ports]
+  verbs: [get, patch]
+# Where somebody has deleted that.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
 # The first operator makes the Lease.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
@@ -142,7 +151,7 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 # Before it ends: whether the gateways' own Service still sends requests here.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list]
+  verbs: [list]
 {{- end -}}
 
 {{/* In the release's namespace: the operator that would put targets to sleep again. */}}

@@ -3,15 +3,17 @@
 import asyncio
 import hashlib
 import json
+import time
 
 import structlog
 
 from wakedock_operator.adapters.kubernetes.callers.ports import Ports
+from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.callers.slices import API, PLURAL, slices
 from wakedock_operator.adapters.kubernetes.catalog import service_path
 from wakedock_operator.adapters.kubernetes.children.names import SERVICE_LABEL, stable_service
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType, Raw
-from wakedock_operator.adapters.kubernetes.errors import Conflict, NotFound
+from wakedock_operator.adapters.kubernetes.errors import ApiError, Conflict, NotFound
 from wakedock_operator.adapters.kubernetes.gateways import PodGateways
 from wakedock_operator.adapters.kubernetes.objects import SERVICE_PORT
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
@@ -33,16 +35,20 @@ log = structlog.get_logger(__name__)
 class CallersKeeper:
     """Works for one holder of the Lease, from `run` on until it is cancelled. A Service that is not this WakeService's is never touched."""
 
-    def __init__(self, api: Api, shelf: Shelf, gateways: PodGateways, *, namespace: str) -> None:
+    def __init__(self, api: Api, shelf: Shelf, gateways: PodGateways, *, namespace: str, record: PortRecord) -> None:
         self._api = api
         self._shelf = shelf
         self._gateways = gateways
         self._namespace = namespace
-        self._ports = Ports(asyncio.get_running_loop().time)
+        self._record = record
+        self._ports = Ports(time.time, self._freed)
         self._queue: WorkQueue[Key] = WorkQueue(self._work, name="callers")
+        self._resting: dict[int, float] = {}
+        """Ports that were given back, and until when they rest: still to be written down."""
+        self._writing: WorkQueue[int] = WorkQueue(self._write_down, name="ports")
         self._known: dict[Key, Entry] = {}
         self._tidied: dict[Key, tuple[str, int]] = {}
-        self._applied: dict[tuple[Key, str], str] = {}
+        self._applied: dict[Key, dict[str, str]] = {}
         """By service and slice: a hash of what was applied last."""
 
     def __repr__(self) -> str:
@@ -51,10 +57,40 @@ class CallersKeeper:
     async def run(self) -> None:
         """Keep until cancelled."""
         self._take()
+        await self._remember()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._queue.run())
+            tasks.create_task(self._writing.run())
             tasks.create_task(self._follow_definitions())
             tasks.create_task(self._follow_gateways())
+
+    async def _remember(self) -> None:
+        """What the operator before this one knew of ports, and what it could not write any more."""
+        while True:
+            try:
+                record = await self._record.read()
+                over = self._ports.remember(record)
+                await self._record.forget(*over)
+                await self._record.given(*(self._ports.given() - {port for port, until in record.items() if until is None}))
+            except ApiError as error:
+                log.warning("which ports rest cannot be read", error=str(error), again_in=SOON)
+                await asyncio.sleep(SOON)
+            else:
+                return
+
+    def _freed(self, port: int, until: float) -> None:
+        self._resting[port] = until
+        self._writing.add(port)
+
+    async def _write_down(self, port: int) -> None:
+        until = self._resting.pop(port, None)
+        if until is None:
+            return
+        try:
+            await self._record.rests(port, until)
+        except ApiError:
+            self._resting.setdefault(port, until)
+            raise
 
     async def _follow_definitions(self) -> None:
         async for _ in self._shelf.definitions.follow([None]):
@@ -82,8 +118,7 @@ class CallersKeeper:
         self._tidied.pop(key, None)
         self._ports.free(key)
         self._queue.forget(key)
-        for known in [each for each in self._applied if each[0] == key]:
-            del self._applied[known]
+        self._applied.pop(key, None)
 
     async def _work(self, key: Key) -> float | None:
         entry = self._known.get(key)
@@ -105,7 +140,9 @@ class CallersKeeper:
         port = entry.callers_port
         if port is None or not self._ports.claim(key, port):
             port = self._ports.give(key)
-            if not await self._record(entry, port):
+            # Written down before anybody can use it: whoever comes next knows that it was given.
+            await self._record.given(port)
+            if not await self._tell(entry, port):
                 return None
         for wanted in slices(key, entry.uid, service=name, port=port, gateways=self._gateways.pods(), namespace=self._namespace):
             await self._apply(key, wanted)
@@ -137,10 +174,10 @@ class CallersKeeper:
 
     async def _without(self, entry: Entry) -> None:
         if entry.callers_port is not None:
-            await self._record(entry, None)
+            await self._tell(entry, None)
         self._ports.free(entry.key)
 
-    async def _record(self, entry: Entry, port: int | None) -> bool:
+    async def _tell(self, entry: Entry, port: int | None) -> bool:
         """Write the port into the status, where the gateways read it; False where the WakeService is gone."""
         body = {"metadata": {"uid": entry.uid}, "status": {SERVICE_PORT: port}}
         try:
@@ -153,9 +190,9 @@ class CallersKeeper:
     async def _apply(self, key: Key, wanted: Raw) -> None:
         name = wanted["metadata"]["name"]
         digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-        known = self._applied.get((key, name))
+        known = self._applied.get(key, {}).get(name)
         if known == digest or (known is None and not wanted["endpoints"]):
             return
         path = f"{namespaced(API, key.namespace, PLURAL)}/{name}"
         await self._api.patch(path, wanted, kind=PatchType.APPLY, manager=OPERATOR, force=True)
-        self._applied[key, name] = digest
+        self._applied.setdefault(key, {})[name] = digest

@@ -1,7 +1,7 @@
 """Which port of the gateways belongs to which service."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from wakedock_operator.resource import Key
 
@@ -16,14 +16,15 @@ class NoPortLeft(Exception):
 
 
 class Ports:
-    """Given ports, and those that rest. `clock` is in seconds.
+    """Given ports, and those that rest. `clock` is in seconds since the epoch.
 
-    Ports are given one after the other from a random one on, so that a process that does not know what another one gave back is unlikely
-    to give that.
+    `freed` is called with each port that is given back, and until when it rests. Ports are given one after the other from a random one on,
+    so that one which was given back is the last to be given again.
     """
 
-    def __init__(self, clock: Callable[[], float], *, first: int = FIRST, last: int = LAST) -> None:
+    def __init__(self, clock: Callable[[], float], freed: Callable[[int, float], None], *, first: int = FIRST, last: int = LAST) -> None:
         self._clock = clock
+        self._freed = freed
         self._first = first
         self._last = last
         self._next = random.randint(first, last)  # noqa: S311 - no secret
@@ -62,4 +63,30 @@ class Ports:
         port = self._by_key.pop(key, None)
         if port is not None:
             del self._by_port[port]
-            self._resting[port] = self._clock() + REST
+            self.rest(port, self._clock() + REST)
+
+    def rest(self, port: int, until: float) -> None:
+        """Nobody gets `port` until then."""
+        self._resting[port] = until
+        self._freed(port, until)
+
+    def remember(self, record: Mapping[int, float | None]) -> tuple[int, ...]:
+        """Take in what another process has written of ports, after those of all services were claimed; returns ports that it may forget.
+
+        One that was given and is nobody's any more was given back while nobody looked: it rests from now on.
+        """
+        now, over = self._clock(), []
+        for port, until in record.items():
+            if port in self._by_port:
+                continue
+            if until is None:
+                self.rest(port, now + REST)
+            elif until > now:
+                self._resting[port] = until
+            else:
+                over.append(port)
+        return tuple(over)
+
+    def given(self) -> frozenset[int]:
+        """Every port that somebody has."""
+        return frozenset(self._by_port)
