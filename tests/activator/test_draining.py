@@ -5,6 +5,7 @@ import pytest
 
 from tests.machine import HELLO, Machine, in_fake_time, service
 from wakedock_operator.activator.draining import LAST_TURN, QUIET_ANSWERS, QUIET_MOMENT, RETRY, SLOWEST_RETRY, TURN, Draining
+from wakedock_operator.activator.options import GatewayOptions
 from wakedock_operator.activator.questions import Granted, Refusal, RefusalReason
 from wakedock_operator.core.status import DrainReason, Report, ReportKind, Serving, Status, WakeReason
 from wakedock_operator.resource import Key
@@ -221,6 +222,27 @@ async def test_a_forced_sleep_works_while_requests_keep_coming(machine: Machine)
         await asyncio.sleep(0.01)
     assert await asyncio.gather(*clients) == [Granted()] * 40
     assert (machine.workloads.did("stop"), machine.workloads.did("start")) == (1, 2)
+
+
+async def test_the_stop_of_a_forced_drain_has_a_head_start_before_what_waits_wakes_the_app():
+    machine = Machine(options=GatewayOptions(head_start=1.0))
+    try:
+        await until_forced_drain(machine)
+        client = machine.ask()
+        await machine.settle()
+        machine.edge.busy(HELLO, 0)
+        await machine.until(Serving.ASLEEP)
+        began = machine.time
+        await asyncio.sleep(0.9)
+        assert (machine.serving(), machine.said()) == (Serving.ASLEEP, None)
+        assert await client == Granted()
+        assert machine.time - began == pytest.approx(1.0, abs=0.1)
+        await machine.asleep()
+        began = machine.time
+        assert await machine.ask() == Granted(), "an idle sleep is woken at once"
+        assert machine.time - began < 0.5
+    finally:
+        await machine.stop()
 
 
 async def test_patience_ends_a_forced_drain_that_something_in_flight_holds_up(machine: Machine):

@@ -52,6 +52,7 @@ async def under_load(
     served = ledger.served()
     assert load.lost == []
     assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
+    assert len({by for each in load.ids for by in served[each]}) > 1, "no sleep has ended a pod"
 
 
 def slept(shop: Seen, epoch: int, number: int) -> Object:

@@ -208,6 +208,10 @@ ASLEEP = [
     pytest.param(facts(Stage.ASLEEP, says(BUSY)), rests("for a request"), id="but stays Busy"),
     pytest.param(facts(Stage.ASLEEP, held=True), Say(BUSY, holding=True), id="Wake 1: Busy before the workload is touched"),
     pytest.param(facts(Stage.ASLEEP, wanted=True), Say(BUSY, holding=False), id="Wake 1: for who waits elsewhere too"),
+    pytest.param(
+        facts(Stage.ASLEEP, held=True, stopping=True), rests("for the app to stop"), id="but the stop of a forced drain comes first"
+    ),
+    pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, stopping=True), Fence(), id="unless the word was said already"),
     pytest.param(facts(Stage.ASLEEP, says(BUSY), held=True), Say(BUSY, holding=True), id="Wake 1: that something is held is added"),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True), Fence(), id="Wake 2: fence"),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=None), Observe(), id="then look again"),

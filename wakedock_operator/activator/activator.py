@@ -209,7 +209,13 @@ class Activator:
             answered=service.answered,
             dependencies_ready=dependencies_ready,
             may_start=now >= service.refused_until,
+            stopping=now < self._stopped_by(service, status),
         )
+
+    def _stopped_by(self, service: Service, status: Status) -> float:
+        """Until when the stop of a forced drain has its head start; 0 where there is none."""
+        forced = status.serving is Serving.ASLEEP and status.drain is not None and status.drain.forced
+        return service.adopted_at + self.options.head_start if forced and self.options.head_start else 0.0
 
     def _next_look(self, service: Service, status: Status | None) -> float | None:
         """When this service needs a look although nothing happens, on the monotonic clock."""
@@ -218,6 +224,8 @@ class Activator:
         since = service.asked_since(now)
         if since is not None and status is not None and status.forced:
             times.append(since + self.options.drain_patience)
+        if since is not None and status is not None:
+            times.append(self._stopped_by(service, status))
         later = [t for t in times if t > now]
         if status is not None and status.serving is Serving.AWAKE:
             later.append(max(now, service.idleness.next_look()))

@@ -73,6 +73,8 @@ class Service:
     """A request came between the report of idleness and the drain."""
     last_request: float = 0.0
     """When a look last found a new request."""
+    adopted_at: float = 0.0
+    """When its present epoch was acted on first."""
     phase: Phase = Phase.ASLEEP
 
     def __repr__(self) -> str:
@@ -122,6 +124,7 @@ class Service:
 
     def adopted(self, status: Status, now: float) -> None:
         """A new epoch is acted on."""
+        self.adopted_at = now
         self.draining = None
         if status.serving is Serving.ASLEEP:
             self.answered = None

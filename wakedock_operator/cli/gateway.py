@@ -36,6 +36,8 @@ from .run import raise_descriptor_limit
 
 PORTS_WITHIN = 1.0
 """Seconds for which a new service is not routed while the operator may be about to give it its port."""
+HEAD_START = 1.0
+"""Seconds by which the stop of a forced drain precedes the wake by what waits: the operator needs a handful of requests for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +99,10 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[asyncio.Task[None
             clock=clock,
             metrics=metrics,
             options=GatewayOptions(
-                name=settings.name, drain_patience=settings.drain_patience.total_seconds(), max_held=settings.max_held_total
+                name=settings.name,
+                drain_patience=settings.drain_patience.total_seconds(),
+                head_start=HEAD_START,
+                max_held=settings.max_held_total,
             ),
         )
         routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=lambda: None, ports_within=PORTS_WITHIN)

@@ -71,6 +71,8 @@ class Facts:
     dependencies_ready: bool = True
     may_start: bool = True
     """No back-off after a failure runs here."""
+    stopping: bool = False
+    """The stop of a forced drain has a head start before the word about what waits, which would void it."""
 
     @property
     def asked(self) -> bool:
@@ -278,6 +280,8 @@ def _asleep(facts: Facts) -> Step:
             return Say(ReportKind.BUSY, holding=False)
         return Rest("for a request")
     entry = facts.status.entry_of(facts.gateway)
+    if facts.stopping and facts.status.report_of(facts.gateway) is not ReportKind.BUSY:
+        return Rest("for the app to stop")
     if facts.status.report_of(facts.gateway) is not ReportKind.BUSY or (facts.held and entry is not None and not entry.holding):
         return Say(ReportKind.BUSY, holding=facts.held)
     return _wake(facts)
