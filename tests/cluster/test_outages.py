@@ -97,10 +97,23 @@ async def test_kubelet_restarted(wakedock: Installation, kubectl: Kubectl, ledge
     await under_load(wakedock, kubectl, ledger, restart)
 
 
-async def test_an_operator_frozen_past_its_lease_while_another_one_takes_over(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+async def test_an_operator_frozen_past_its_lease_between_deciding_a_stop_and_sending_it(
+    wakedock: Installation, kubectl: Kubectl, ledger: Ledger
+):
+    def freeze_before_the_stop() -> int:
+        """Right after `Asleep` was written; where the stop was quicker, at the next sleep."""
+        shop = Seen(kubectl, "shop")
+        while True:
+            awake = shop.until("Awake", timeout=90)
+            shop.until("Asleep", after=awake["epoch"], timeout=90)
+            frozen = freeze("operator", "--lease=wakedock-operator")
+            if kubectl.get("deployment", "shop")["spec"]["replicas"] == 1:
+                return frozen
+            thaw(frozen)
+
     async def freeze_and_thaw() -> None:
         operator = wakedock.kubectl("get", "lease/wakedock-operator", f"--output={HOLDER}")
-        frozen = freeze("operator", "--lease=wakedock-operator")
+        frozen = await asyncio.to_thread(freeze_before_the_stop)
         wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=2")
         try:
             other = operator
