@@ -246,7 +246,8 @@ def measure(kubeconfig: Path, sizes: argparse.Namespace) -> list[Row]:
     installation.install()
     try:
         rows: list[Row] = []
-        for part, size in ((cold, sizes.cold), (cycles, sizes.cycles), (crowd, sizes.crowd), (many, sizes.many)):
+        parts = ((cold, sizes.cold), (cycles, sizes.cycles), (crowd, sizes.crowd), *((many, number) for number in sizes.many))
+        for part, size in parts:
             if size:
                 with namespace(kubeconfig) as kubectl:
                     rows += part(installation, kubectl, size)
@@ -257,8 +258,9 @@ def measure(kubeconfig: Path, sizes: argparse.Namespace) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.kubernetes", description="Measure WakeDock on a cluster.")
-    for name, default in (("cold", COLD), ("cycles", CYCLES), ("crowd", CROWD), ("many", MANY)):
+    for name, default in (("cold", COLD), ("cycles", CYCLES), ("crowd", CROWD)):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{default}; 0 leaves it out")
+    parser.add_argument("--many", type=int, nargs="*", default=[MANY], metavar="N", help=f"{MANY}; several: one after the other")
     options = parser.parse_args()
     kubeconfig = os.environ.get("KUBECONFIG")
     if not kubeconfig:
