@@ -16,40 +16,35 @@ def replicas(kubectl: Kubectl, what: str) -> int:
     return found
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ReplicaSet"])
-def test_a_target_sleeps_wakes_to_its_own_count_and_gets_it_back(wakedock: Installation, kubectl: Kubectl, kind: str):
-    target = f"{kind.lower()}/shop"
-    kubectl.apply(workload("shop", kind=kind, replicas=3))
-    kubectl("wait", "--for=jsonpath={.status.readyReplicas}=3", target, "--timeout=90s")
-    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"kind": kind, "name": "shop"}))
+def sleeps_and_wakes_to_its_own_count(wakedock: Installation, kubectl: Kubectl, target: str, ref: dict[str, str], count: int) -> None:
+    """Adopted awake it goes to sleep, wakes to `count`, sleeps again, and gets its count back when the WakeService goes."""
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef=ref))
     shop = Seen(kubectl, "shop")
     asleep = shop.ready()
     kubectl("wait", "--for=jsonpath={.spec.replicas}=0", target, "--timeout=30s")
     assert ask(wakedock.address, shop.host)[0] == 200
-    assert replicas(kubectl, target) == 3
+    assert replicas(kubectl, target) == count
     awake = shop.until("Awake", after=asleep["epoch"])
     shop.until("Asleep", after=awake["epoch"])
     kubectl("delete", "wakeservice/shop", "--timeout=30s")
-    kubectl("wait", "--for=jsonpath={.spec.replicas}=3", target, "--timeout=30s")
+    kubectl("wait", f"--for=jsonpath={{.spec.replicas}}={count}", target, "--timeout=30s")
 
 
-def test_a_kind_of_ones_own_sleeps_and_wakes_by_its_scale(wakedock: Installation, kubectl: Kubectl):
-    target = f"{fleet.PLURAL}.{fleet.GROUP}/shop"
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "ReplicaSet"])
+def test_a_target_of_a_kind_of_kubernetes(wakedock: Installation, kubectl: Kubectl, kind: str):
+    target = f"{kind.lower()}/shop"
+    kubectl.apply(workload("shop", kind=kind, replicas=3))
+    kubectl("wait", "--for=jsonpath={.status.readyReplicas}=3", target, "--timeout=90s")
+    sleeps_and_wakes_to_its_own_count(wakedock, kubectl, target, {"kind": kind, "name": "shop"}, 3)
+
+
+def test_a_target_of_a_kind_of_ones_own(wakedock: Installation, kubectl: Kubectl):
     with fleet.fleets(kubectl):
         kubectl.apply(fleet.fleet("shop", replicas=2))
         kubectl("wait", "--for=create", "replicaset/shop", "--timeout=30s")
         kubectl("wait", "--for=jsonpath={.status.readyReplicas}=2", "replicaset/shop", "--timeout=90s")
         ref = {"apiVersion": f"{fleet.GROUP}/v1", "kind": fleet.KIND, "name": "shop"}
-        kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef=ref))
-        shop = Seen(kubectl, "shop")
-        asleep = shop.ready()
-        kubectl("wait", "--for=jsonpath={.spec.replicas}=0", target, "--timeout=30s")
-        assert ask(wakedock.address, shop.host)[0] == 200
-        assert replicas(kubectl, target) == 2
-        awake = shop.until("Awake", after=asleep["epoch"])
-        shop.until("Asleep", after=awake["epoch"])
-        kubectl("delete", "wakeservice/shop", "--timeout=30s")
-        kubectl("wait", "--for=jsonpath={.spec.replicas}=2", target, "--timeout=30s")
+        sleeps_and_wakes_to_its_own_count(wakedock, kubectl, f"{fleet.PLURAL}.{fleet.GROUP}/shop", ref, 2)
 
 
 def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubectl: Kubectl):
