@@ -16,9 +16,10 @@ _about = """\
 An app that sleeps while nobody needs it and wakes at the first request. `spec` says what the app is, which hosts lead to it and when it \
 may sleep; `status` says what it does now."""
 _columns = (
-    ("Hosts", "string", ".spec.hosts", "The hosts that lead to the app."),
+    ("Host", "string", ".spec.hosts[0]", "The first of the hosts that lead to the app."),
     ("State", "string", ".status.state", "What the app does."),
     ("Reason", "string", ".status.reason", "Why it is so."),
+    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether a request would be served, at once or after a wake."),
     ("Since", "date", ".status.since", "How long requests have been going where they go."),
     ("Age", "date", ".metadata.creationTimestamp", "How long the WakeService has been there."),
 )

@@ -6,7 +6,7 @@ from tests.machine import HELLO, SHOP, service
 from wakedock_operator.activator.questions import Question, Refusal, RefusalReason
 from wakedock_operator.activator.service import CRASH_LOOP, Attempt, Service
 from wakedock_operator.core.idleness import Idleness
-from wakedock_operator.core.observation import NOTHING
+from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.status import Asker, Drain, DrainReason, Failure, FailureReason, Serving, Status
 from wakedock_operator.ports.catalog import Entry
 
@@ -57,6 +57,9 @@ def test_a_failed_start_is_told_until_its_back_off_ends(hello: Service):
 
 def test_the_time_out_names_what_was_seen(hello: Service):
     assert hello.timed_out().failure is FailureReason.NO_ANSWER
+    pulling = Failure("pod-1", FailureReason.IMAGE_PULL, "the image cannot be pulled", healable=True)
+    hello.backend = Observation(desired=1, settled=True, version="1", failure=pulling)
+    assert hello.timed_out().failure is FailureReason.IMAGE_PULL
     starting(hello).attempt.unhealthy = True  # type: ignore[union-attr]
     assert hello.timed_out().failure is FailureReason.UNHEALTHY
 

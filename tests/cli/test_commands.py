@@ -278,6 +278,14 @@ async def test_a_mistake_ends_with_a_sentence_and_its_code(run: Run, running: Pa
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [("ls", "--all-namespaces"), ("operator", "--lease=a")])
+def test_without_the_extra_for_clusters_a_command_names_it(arguments: tuple[str, ...]):
+    program = "import sys; sys.modules['kubernetes'] = None; from wakedock_operator.cli.main import app; app()"
+    missing = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert missing.returncode == ExitCode.UNEXPECTED
+    assert missing.stderr == "wakedock: what works with clusters is not installed here: pip install 'wakedock[kubernetes]'\n"
+
+
 async def test_where_nothing_runs_every_command_says_so(run: Run, data: Path):
     never = await run("ls")
     assert never.exit_code == ExitCode.NOT_RUNNING

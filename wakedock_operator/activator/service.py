@@ -100,9 +100,11 @@ class Service:
         return None
 
     def timed_out(self) -> Refusal:
-        """The answer when `wake.timeout` is over."""
-        unhealthy = self.attempt is not None and self.attempt.unhealthy
-        return Refusal(RefusalReason.TIMED_OUT, FailureReason.UNHEALTHY if unhealthy else FailureReason.NO_ANSWER)
+        """The answer when `wake.timeout` is over: with what the last look found wrong, if anything."""
+        if self.attempt is not None and self.attempt.unhealthy:
+            return Refusal(RefusalReason.TIMED_OUT, FailureReason.UNHEALTHY)
+        seen = None if self.backend is None else self.backend.failure
+        return Refusal(RefusalReason.TIMED_OUT, FailureReason.NO_ANSWER if seen is None else seen.reason)
 
     def ask(self, question: Question | None, now: float) -> None:
         """Somebody asks: the attempt begins, unless somebody waits already."""

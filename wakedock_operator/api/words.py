@@ -16,7 +16,7 @@ _WOKEN = {
     WakeReason.SCHEDULE: "it was woken by its schedule",
     WakeReason.DEPENDANT: "a service that depends on it was woken",
     WakeReason.DEFINITION_CHANGED: "it was started again with its changed definition",
-    WakeReason.ADOPTED: "it was running when WakeDock started",
+    WakeReason.ADOPTED: "it was running when WakeDock first saw it",
     WakeReason.DRAIN_ENDED: "a request came while it was going to sleep",
     WakeReason.SCALED: "somebody scaled its workload up",
 }

@@ -100,7 +100,10 @@ def find(data: Path | None, environ: Mapping[str, str]) -> Directories:
     try:
         return Directories(path, Path((path / _POINTER).read_text(encoding="utf-8").rstrip("\n")))
     except FileNotFoundError:
-        raise NotRunning(f"no WakeDock has run on the data directory {path}; name the right one with --data or WAKEDOCK_DATA") from None
+        raise NotRunning(
+            f"no WakeDock has run on the data directory {path}; name the right one with --data or WAKEDOCK_DATA, "
+            "or a cluster with --context, --namespace or --all-namespaces"
+        ) from None
     except OSError as error:
         raise NotRunning(f"the data directory {path} cannot be read: {error.strerror}") from None
 

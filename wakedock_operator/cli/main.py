@@ -31,6 +31,8 @@ COMMANDS = (
     "version",
 )
 """In the order of `wakedock --help`. The module of each is `wakedock_operator.cli.commands.NAME`, its function `command`."""
+EXTRA = ("kopf", "kubernetes")
+"""Packages that only the extra `kubernetes` brings."""
 
 
 class Commands(TyperGroup):
@@ -56,6 +58,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").partition(".")[0] not in EXTRA:
+                raise
+            _say(WakeDockError("what works with clusters is not installed here: pip install 'wakedock[kubernetes]'"))
+            raise typer.Exit(ExitCode.UNEXPECTED) from None
         except WakeDockError as error:
             _say(error)
             raise typer.Exit(error.exit_code) from None

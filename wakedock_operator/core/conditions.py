@@ -75,7 +75,7 @@ class ReadyReason(StrEnum):
     NOT_ROUTED = "NotRouted"
     """No request reaches it yet; `Routed` says why."""
     TARGET_MISSING = "TargetMissing"
-    """The workload that `targetRef` names does not exist: requests wait for it, at most for `wake.timeout`."""
+    """The workload that `targetRef` names does not exist: requests are answered with that cause."""
     NOT_ACCEPTED = "NotAccepted"
     """It was never served; `Accepted` says why."""
     CRASHED = "Crashed"

@@ -49,10 +49,9 @@ class Sleep(Section):
 
     mode: SleepMode = Field(
         default=SleepMode.STOP,
-        description="`Stop`: the workload is stopped. `Pause`: it is frozen and keeps its memory; it wakes in milliseconds. "
-        "`Recreate`: it is "
-        "stopped and made anew at each wake, for images that do not survive a restart. `Never`: the first request wakes it, then it "
-        "stays awake.",
+        description="`Stop`: the workload is stopped. `Pause`: it is frozen and keeps its memory; it wakes in milliseconds (not on "
+        "Kubernetes). `Recreate`: it is stopped and made anew at each wake, for images that do not survive a restart. `Never`: the first "
+        "request wakes it, then it stays awake.",
     )
     min_awake: Duration | None = Field(
         default=None, description="How long the app stays awake at least after each wake. A forced sleep does not wait for it."
