@@ -33,7 +33,7 @@ STATES: dict[str, tuple[dict[str, Any], State, str, str]] = {
     ),
     "woken by a request that nobody remembers": ({"woken_by": WakeReason.REQUEST}, State.AWAKE, "Request", "a request woke it"),
     "woken by command": ({"woken_by": WakeReason.COMMAND}, State.AWAKE, "Command", "by command"),
-    "adopted": ({}, State.AWAKE, "Adopted", "when WakeDock started"),
+    "adopted": ({}, State.AWAKE, "Adopted", "when WakeDock first saw it"),
     "asleep since nobody came": ({"serving": Serving.ASLEEP, "drain": IDLE}, State.ASLEEP, "Idle", "no request came for 5m"),
     "never woken": ({"serving": Serving.ASLEEP}, State.ASLEEP, "NeverWoken", "nobody has asked"),
     "asleep by command": (

@@ -52,28 +52,34 @@ def fleets(kubectl: Kubectl) -> Iterator[None]:
     kubectl.apply(DEFINITION)
     kubectl("wait", "--for=condition=Established", f"customresourcedefinition/{PLURAL}.{GROUP}", "--timeout=30s")
     failures: list[ClusterError] = []
-    controller = threading.Thread(target=_control, args=(kubectl, failures))
+    ended = threading.Event()
+    controller = threading.Thread(target=_control, args=(kubectl, ended, failures))
     controller.start()
     try:
         yield
     finally:
         # The end of the kind is the end of the controller's watch.
+        ended.set()
         kubectl("delete", f"customresourcedefinition/{PLURAL}.{GROUP}", "--timeout=60s")
         controller.join()
     if failures:
         raise failures[0]
 
 
-def _control(kubectl: Kubectl, failures: list[ClusterError]) -> None:
+def _control(kubectl: Kubectl, ended: threading.Event, failures: list[ClusterError]) -> None:
     path = f"/apis/{GROUP}/v1/namespaces/{kubectl.namespace}/{PLURAL}?watch=true"
-    with kubectl.following("get", "--raw", path) as lines:
-        for line in lines:
-            event = json.loads(line)
-            if event["type"] in {"ADDED", "MODIFIED"}:
-                try:
-                    _reconcile(kubectl, event["object"])
-                except ClusterError as error:
-                    failures.append(error)
+    while not ended.is_set():
+        # A watch ends now and then; a kind that was just established may not be served yet.
+        with kubectl.following("get", "--raw", path) as lines:
+            for line in lines:
+                event = json.loads(line)
+                if event["type"] in {"ADDED", "MODIFIED"}:
+                    try:
+                        _reconcile(kubectl, event["object"])
+                    except ClusterError as error:
+                        # Once the kind goes, what is written about the last of its objects comes too late.
+                        if not ended.is_set():
+                            failures.append(error)
 
 
 def _reconcile(kubectl: Kubectl, seen: Object) -> None:
