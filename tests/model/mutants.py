@@ -206,6 +206,10 @@ def generation_unrecorded(facts: controller.Facts) -> controller.Step:
     return step
 
 
+def unasked_wake_goes_on(facts: controller.Facts) -> controller.Facts:
+    return replace(facts, backend=replace(facts.backend, scaled_by="somebody"))
+
+
 def zero_left_alone(facts: controller.Facts) -> controller.Facts:
     awake = facts.status is not None and facts.status.serving is Serving.AWAKE
     return replace(facts, backend=replace(facts.backend, generation=None)) if awake else facts
@@ -348,6 +352,10 @@ WHY_RECORDED = (
 WHY_ZERO = (
     "a service whose app others took away is served all the same: the next request starts it. The clause lets the status say that it sleeps"
 )
+WHY_UNASKED = (
+    "an app that runs on although it is suspended loses nothing: what comes is refused, and after the suspension it is served. The clause "
+    "lets its sleep be as true as its status"
+)
 WHY_HOLDING = "a forced drain holds what comes, until patience ends, and then starts the app. The clause saves that wait"
 
 MUTANTS = (
@@ -461,6 +469,15 @@ MUTANTS = (
         large=True,
     ),
     # A start that fails
+    Mutant(
+        "A start that fails",
+        "let a wake that no request asked for go on although it has to end",
+        Rules(decide_controller=told(unasked_wake_goes_on)),
+        VERSIONED,
+        Bounds(arrivals=1, suspensions=1, wakes=1),
+        stays=WHY_UNASKED,
+        large=True,
+    ),
     Mutant(
         "A start that fails",
         "give up without force",

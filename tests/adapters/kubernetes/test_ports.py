@@ -22,7 +22,7 @@ def time() -> Time:
 
 @pytest.fixture
 def ports(time: Time) -> Ports:
-    return Ports(time, lambda port, until: None, first=20_000, last=20_001)
+    return Ports(time, lambda port: None, first=20_000, last=20_001)
 
 
 def test_every_service_has_a_port_of_its_own_and_keeps_it(ports: Ports):
@@ -61,15 +61,17 @@ def test_a_service_that_claims_another_port_gives_its_own_back(ports: Ports, tim
 
 
 def test_what_another_process_gave_back_rests_on_and_what_nobody_has_any_more_rests_from_now(time: Time):
-    freed: list[tuple[int, float]] = []
-    ports = Ports(time, lambda port, until: freed.append((port, until)), first=20_000, last=20_003)
+    freed: list[int] = []
+    ports = Ports(time, freed.append, first=20_000, last=20_003)
     time.now = 10_000.0
     ports.claim(A, 20_000)
     assert ports.given() == {20_000}
     assert ports.remember({20_000: None, 20_001: None, 20_002: 10_060.0, 20_003: 9_999.0}) == (20_003,)
-    assert freed == [(20_001, 10_000.0 + REST)]
+    assert freed == [20_001]
+    assert [ports.rests(port) for port in range(20_000, 20_004)] == [None, 10_000.0 + REST, 10_060.0, None]
     assert ports.give(B) == 20_003
     time.now = 10_060.0
     assert ports.give(C) == 20_002
     ports.free(C)
-    assert freed[1:] == [(20_002, 10_060.0 + REST)]
+    assert freed[1:] == [20_002]
+    assert ports.rests(20_002) == 10_060.0 + REST

@@ -41,11 +41,9 @@ class CallersKeeper:
         self._gateways = gateways
         self._namespace = namespace
         self._record = record
-        self._ports = Ports(time.time, self._freed)
         self._queue: WorkQueue[Key] = WorkQueue(self._work, name="callers")
-        self._resting: dict[int, float] = {}
-        """Ports that were given back, and until when they rest: still to be written down."""
-        self._writing: WorkQueue[int] = WorkQueue(self._write_down, name="ports")
+        self._freed: WorkQueue[int] = WorkQueue(self._write_down, name="ports")
+        self._ports = Ports(time.time, self._freed.add)
         self._known: dict[Key, Entry] = {}
         self._tidied: dict[Key, tuple[str, int]] = {}
         self._applied: dict[Key, dict[str, str]] = {}
@@ -60,7 +58,7 @@ class CallersKeeper:
         await self._remember()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._queue.run())
-            tasks.create_task(self._writing.run())
+            tasks.create_task(self._freed.run())
             tasks.create_task(self._follow_definitions())
             tasks.create_task(self._follow_gateways())
 
@@ -78,19 +76,10 @@ class CallersKeeper:
             else:
                 return
 
-    def _freed(self, port: int, until: float) -> None:
-        self._resting[port] = until
-        self._writing.add(port)
-
     async def _write_down(self, port: int) -> None:
-        until = self._resting.pop(port, None)
-        if until is None:
-            return
-        try:
+        until = self._ports.rests(port)
+        if until is not None:
             await self._record.rests(port, until)
-        except ApiError:
-            self._resting.setdefault(port, until)
-            raise
 
     async def _follow_definitions(self) -> None:
         async for _ in self._shelf.definitions.follow([None]):

@@ -18,11 +18,11 @@ class NoPortLeft(Exception):
 class Ports:
     """Given ports, and those that rest. `clock` is in seconds since the epoch.
 
-    `freed` is called with each port that is given back, and until when it rests. Ports are given one after the other from a random one on,
+    `freed` is called with each port that begins to rest. Ports are given one after the other from a random one on,
     so that one which was given back is the last to be given again.
     """
 
-    def __init__(self, clock: Callable[[], float], freed: Callable[[int, float], None], *, first: int = FIRST, last: int = LAST) -> None:
+    def __init__(self, clock: Callable[[], float], freed: Callable[[int], None], *, first: int = FIRST, last: int = LAST) -> None:
         self._clock = clock
         self._freed = freed
         self._first = first
@@ -63,12 +63,11 @@ class Ports:
         port = self._by_key.pop(key, None)
         if port is not None:
             del self._by_port[port]
-            self.rest(port, self._clock() + REST)
+            self._rest(port)
 
-    def rest(self, port: int, until: float) -> None:
-        """Nobody gets `port` until then."""
-        self._resting[port] = until
-        self._freed(port, until)
+    def rests(self, port: int) -> float | None:
+        """Until when nobody gets `port`; None where it does not rest."""
+        return self._resting.get(port)
 
     def remember(self, record: Mapping[int, float | None]) -> tuple[int, ...]:
         """Take in what another process has written of ports, after those of all services were claimed; returns ports that it may forget.
@@ -80,7 +79,7 @@ class Ports:
             if port in self._by_port:
                 continue
             if until is None:
-                self.rest(port, now + REST)
+                self._rest(port)
             elif until > now:
                 self._resting[port] = until
             else:
@@ -90,3 +89,7 @@ class Ports:
     def given(self) -> frozenset[int]:
         """Every port that somebody has."""
         return frozenset(self._by_port)
+
+    def _rest(self, port: int) -> None:
+        self._resting[port] = self._clock() + REST
+        self._freed(port)
