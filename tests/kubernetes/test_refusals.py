@@ -85,3 +85,24 @@ async def test_one_that_was_served_and_is_unreadable_now_has_not_ended(shelf: Sh
     fresh.replace_all([raw])
     assert (fresh.keys(), fresh.status(Key(namespace, "wiki"))) == (frozenset(), None)
     assert [seen.key for seen in fresh.refused()] == [Key(namespace, "wiki")]
+
+
+async def test_the_second_for_one_workload_is_told_and_served_once_the_first_is_gone(shelf: Shelf, kubectl: Kubectl, namespace: str):
+    def named(name: str) -> dict[str, Any]:
+        spec = {"hosts": [f"{name}.test"], "port": 8080, "targetRef": {"kind": "Deployment", "name": "wiki"}}
+        return {"apiVersion": API_VERSION, "kind": "WakeService", "metadata": {"name": name}, "spec": spec}
+
+    await asyncio.to_thread(kubectl.apply, wiki("a.test"))
+    await asyncio.to_thread(kubectl.apply, named("docs"))
+    async for _ in shelf.definitions.follow([None]):
+        if refused := [seen.key.name for seen in shelf.refused()]:
+            break
+    (second,), (first,) = refused, {"wiki", "docs"} - set(refused)
+    await asyncio.to_thread(kubectl, "wait", "--for=condition=Accepted=False", f"wakeservice/{second}", "--timeout=20s")
+    messages = {each["type"]: each["message"] for each in kubectl.get("wakeservice", second)["status"]["conditions"]}
+    assert f"Deployment wiki belongs to the WakeService {first}, which was first" in messages["Accepted"]
+    assert shelf.snapshot().entries.keys() == {Key(namespace, first)}
+    await asyncio.to_thread(kubectl, "delete", "wakeservice", first)
+    async for _ in shelf.definitions.follow([None]):
+        if shelf.snapshot().entries.keys() == {Key(namespace, second)}:
+            break

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import structlog
 
 from wakedock_operator.adapters.kubernetes.client import Raw
 from wakedock_operator.adapters.kubernetes.objects import Accepts, Seen, key_of, read_object
+from wakedock_operator.adapters.kubernetes.ownership import Ownership
 from wakedock_operator.core.status import Status
 from wakedock_operator.ports.catalog import Entry, Problem, Snapshot
 from wakedock_operator.ports.changes import Changes
@@ -35,6 +37,8 @@ class Shelf:
         self._accepts = accepts
         self._source = source
         self._seen: dict[Key, Seen] = {}
+        """As read: whether another one has its workload is asked at each look."""
+        self._ownership = Ownership()
         self._ended: dict[str, None] = {}
         self._listed: set[str] = set()
         self._snapshot: Snapshot | None = None
@@ -59,8 +63,10 @@ class Shelf:
         seen = read_object(raw, before, self._accepts)
         self._seen[key] = seen
         if before is None or before.entry is not seen.entry or before.problem != seen.problem:
-            if seen.problem is not None and (before is None or before.problem != seen.problem):
-                log.warning("not served as defined", service=str(key), problem=seen.problem)
+            self._own(before, seen)
+            problem = self._served(seen).problem
+            if problem is not None and (before is None or before.problem != problem):
+                log.warning("not served as defined", service=str(key), problem=problem)
             self._changed()
         if before is None or before.status != seen.status:
             self.statuses.announce(key)
@@ -81,6 +87,7 @@ class Shelf:
         if before is None or before.uid != uid:
             return
         del self._seen[key]
+        self._own(before, None)
         self._changed()
         self.statuses.announce(key)
 
@@ -116,20 +123,21 @@ class Shelf:
 
     def seen(self, key: Key) -> Seen | None:
         """What is known of one object."""
-        return self._seen.get(key)
+        seen = self._seen.get(key)
+        return None if seen is None else self._served(seen)
 
     def entry(self, key: Key) -> Entry | None:
         """Its definition as it is served."""
-        seen = self._seen.get(key)
+        seen = self.seen(key)
         return None if seen is None else seen.entry
 
     def refused(self) -> Iterator[Seen]:
         """Objects that could never be served."""
-        return (seen for seen in self._seen.values() if seen.entry is None and seen.problem is not None)
+        return (seen for seen in self._all() if seen.entry is None and seen.problem is not None)
 
     def status(self, key: Key) -> Status | None:
         """Its status; None for one without a definition that can be served: it is left as it is, and not taken for one that has ended."""
-        seen = self._seen.get(key)
+        seen = self.seen(key)
         return None if seen is None or seen.entry is None else seen.status
 
     def replicas(self, key: Key) -> int | None:
@@ -139,7 +147,7 @@ class Shelf:
 
     def keys(self) -> frozenset[Key]:
         """Every object that has a definition and a status."""
-        return frozenset(key for key, seen in self._seen.items() if seen.entry is not None and seen.status is not None)
+        return frozenset(seen.key for seen in self._all() if seen.entry is not None and seen.status is not None)
 
     def versions(self) -> dict[str, int]:
         """The version of every object that is known, by uid."""
@@ -154,12 +162,26 @@ class Shelf:
         """All definitions at this moment; made anew only after a change."""
         if self._snapshot is None:
             self._snapshot = Snapshot(
-                entries={key: seen.entry for key, seen in self._seen.items() if seen.entry is not None},
-                problems=tuple(Problem(str(key), seen.problem) for key, seen in self._seen.items() if seen.problem is not None),
+                entries={seen.key: seen.entry for seen in self._all() if seen.entry is not None},
+                problems=tuple(Problem(str(seen.key), seen.problem) for seen in self._all() if seen.problem is not None),
                 unreadable=() if self.synced.is_set() else (self._source,),
                 version=self._newest,
             )
         return self._snapshot
+
+    def _all(self) -> Iterator[Seen]:
+        return (self._served(seen) for seen in self._seen.values())
+
+    def _served(self, seen: Seen) -> Seen:
+        """`seen`, without its definition where another one has its workload."""
+        refusal = None if seen.entry is None else self._ownership.refusal(seen.entry)
+        return seen if refusal is None else replace(seen, entry=None, problem=refusal)
+
+    def _own(self, before: Seen | None, seen: Seen | None) -> None:
+        if before is not None and before.entry is not None:
+            self._ownership.release(before.entry)
+        if seen is not None and seen.entry is not None:
+            self._ownership.claim(seen.entry)
 
     def _end(self, before: Seen) -> None:
         self._ended[before.uid] = None
