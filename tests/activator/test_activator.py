@@ -5,7 +5,9 @@ import pytest
 
 from tests.machine import HELLO, IDLE_TIMEOUT, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.questions import Granted, Phase, Refusal, RefusalReason
+from wakedock_operator.activator.service import IN_VAIN
 from wakedock_operator.core.status import DrainReason, FailureReason, ReportKind, Serving
+from wakedock_operator.ports.fakes.workloads import NOT_YET
 from wakedock_operator.ports.journal import EventKind
 from wakedock_operator.resource import Key
 
@@ -459,3 +461,45 @@ async def test_a_gateway_shows_itself_in_words(machine: Machine):
     await machine.woken()
     assert repr(machine.activator) == "Activator(local, 2 services, 0 held)"
     assert repr(machine.service()) == "Service(default/hello, epoch=1, steering=127.0.0.1:20001, held=0, ready)"
+
+
+# Awake, and nothing answers
+
+
+async def found_on_a_wrong_port(machine: Machine) -> str:
+    """Its backend calls it ready, and nothing answers a probe."""
+    machine.catalog.define(service())
+    instance = machine.workloads.adopt(HELLO, machine.catalog.current().entries[HELLO].uid)
+    machine.workloads.answer(HELLO, instance, NOT_YET)
+    await machine.start()
+    assert machine.serving() is Serving.AWAKE
+    return instance
+
+
+async def test_who_waits_in_vain_for_an_awake_app_makes_it_not_ready_until_something_answers(machine: Machine):
+    instance = await found_on_a_wrong_port(machine)
+    client = machine.ask()
+    await asyncio.sleep(IN_VAIN - 1)
+    assert machine.condition("Ready").status == "True"
+    await asyncio.sleep(2)
+    ready = machine.condition("Ready")
+    assert (ready.status, ready.reason) == ("False", "NoAnswer")
+    assert "nothing answers at its port" in ready.message
+    await machine.leave(client)
+    await asyncio.sleep(20)
+    assert machine.condition("Ready").status == "False"
+    with machine.counted() as work:
+        machine.workloads.answer(HELLO, instance)
+        await asyncio.sleep(1)
+    assert (machine.condition("Ready").reason, work.writes) == ("Served", 2)
+    assert machine.edge.steering(HELLO) == "127.0.0.1:20001"
+
+
+async def test_an_awake_app_that_answers_nobody_sleeps_when_nobody_asks(machine: Machine):
+    await found_on_a_wrong_port(machine)
+    client = machine.ask()
+    await asyncio.sleep(IN_VAIN + 1)
+    await machine.leave(client)
+    await machine.asleep()
+    assert machine.drained_by() is DrainReason.IDLE
+    assert machine.condition("Ready").reason == "Served"

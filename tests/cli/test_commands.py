@@ -16,7 +16,7 @@ import pytest
 from tests.api.world import ASKER, FAILURE, HELLO, NOW, World, blocked, failed
 from tests.cli.conftest import Run
 from wakedock_operator.cli.main import COMMANDS
-from wakedock_operator.core.status import Drain, DrainReason, Handled, Serving, WakeReason
+from wakedock_operator.core.status import Condition, Drain, DrainReason, Handled, Serving, WakeReason
 from wakedock_operator.errors import ExitCode, PortInUse
 from wakedock_operator.ports.journal import Event, EventKind
 
@@ -150,6 +150,13 @@ async def test_describe_shows_why_a_start_failed(run: Run, running: Path, world:
     assert "hello is failed" in text
     assert f"failure     Exited: {FAILURE.message}; its last output: KeyError: 'DATABASE_URL'\n" in text
     assert "    KeyError: 'DATABASE_URL'" in text
+
+
+async def test_describe_shows_why_an_awake_service_does_not_serve(run: Run, running: Path, world: World):
+    await world.workloads.ensure(world.catalog.entries[HELLO].service, "uid-hello")
+    unready = Condition("Ready", "False", "NoAnswer", "nothing answers at spec.port (8080)", NOW)
+    await world.show(conditions=(unready,))
+    assert "not ready   nothing answers at spec.port (8080) (NoAnswer)\n" in (await run("describe", "hello")).stdout
 
 
 async def test_events_are_printed_newest_last_with_who_asked(run: Run, running: Path, world: World):

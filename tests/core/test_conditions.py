@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.core.situations import NOW, status
+from tests.core.situations import NOW, says, status
 from wakedock_operator.core.conditions import ConditionType, Findings, conditions
 from wakedock_operator.core.lifecycle import Stage
 from wakedock_operator.core.routing import Claimed
-from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureReason, Status, WakeReason
+from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureReason, ReportKind, Status, WakeReason
 from wakedock_operator.core.vetoes import Veto, VetoReason
 from wakedock_operator.resource import Key
 
@@ -47,6 +47,15 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
         ),
         pytest.param(
             status(Stage.AWAKE), Findings(crashed="exit code 9"), (READY, "True", "Crashed", "next request"), id="crashed while awake"
+        ),
+        pytest.param(
+            status(Stage.AWAKE, says(ReportKind.BUSY, holding=True)),
+            Findings(unanswered="look there"),
+            (READY, "False", "NoAnswer", "requests wait in vain: look there"),
+            id="awake, and nothing answers",
+        ),
+        pytest.param(
+            status(Stage.ASLEEP, says(ReportKind.BUSY, holding=True)), Findings(), (READY, "True", "Served", ""), id="a wake under way"
         ),
         pytest.param(
             status(Stage.ASLEEP), Findings(crashed="exit code 9"), (READY, "True", "Served", ""), id="what sleeps has not crashed"

@@ -101,6 +101,32 @@ AWAKE = [
         facts(Stage.AWAKE, backend=runs(settled=False), steering=None, held=True), rests("for the app"), id="the backend restarts it"
     ),
     pytest.param(facts(Stage.AWAKE, steering=None, answered=None), Probe(READY), id="who steers to the hold probes what runs"),
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, answered=None, held=True, in_vain=True),
+        Say(BUSY, holding=True),
+        id="who waits in vain is told of",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, says(BUSY, holding=True), steering=None, answered=None, held=True, in_vain=True), Probe(READY), id="once"
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, says(BUSY, holding=True), steering=None, answered=None),
+        Probe(READY),
+        id="and that stands until something answers",
+    ),
+    pytest.param(facts(Stage.AWAKE, says(BUSY, holding=True)), Say(BUSY, holding=False), id="then it is taken back"),
+    pytest.param(
+        facts(Stage.AWAKE, says(BUSY, holding=True), steering=None, backend=stopped()),
+        Say(BUSY, holding=False),
+        id="as it is where nothing is to run any more: another one's zero may count as a sleep",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, answered=None, idle=True), Say(IDLE, holding=False), id="what answers nobody can be idle as well"
+    ),
+    pytest.param(facts(Stage.AWAKE, says(IDLE), steering=None, answered=None, idle=True), Probe(READY), id="and is probed all the same"),
+    pytest.param(
+        facts(Stage.AWAKE, says(IDLE), steering=None, answered=None, held=True), Say(BUSY, holding=True), id="a question takes Idle back"
+    ),
     pytest.param(facts(Stage.AWAKE, steering=None), Steer(APP), id="and steers to what answered"),
     pytest.param(facts(Stage.AWAKE, held=True, answered=None), Probe(READY), id="a held request waits for the probe"),
     pytest.param(facts(Stage.AWAKE, held=True), Grant(READY), id="and is granted to what answered"),

@@ -204,6 +204,7 @@ class Activator:
             in_flight=not forced and (service.touched or (draining is not None and draining.in_flight)),
             quiet=draining is not None and draining.quiet,
             idle=service.idleness.idle(),
+            in_vain=status.serving is Serving.AWAKE and service.in_vain(now),
             patience_over=since is not None and now - since >= self.options.drain_patience,
             backend=service.backend,
             answered=service.answered,

@@ -14,6 +14,8 @@ from .draining import Draining
 from .holds import Holds
 from .questions import Phase, Question, Refusal, RefusalReason
 
+IN_VAIN = 10.0
+"""Seconds for which a request waits for an app that is awake and does not answer, before its status says so."""
 CRASH_LOOP = 60.0
 """Seconds: a crash that follows another one sooner than this is started again only after a back-off."""
 
@@ -88,6 +90,11 @@ class Service:
         """Since when somebody waits here; None for nobody."""
         times = [t for t in (self.holds.oldest, self.attempt.asked_at if self.attempt and self.wanted(now) else None) if t is not None]
         return min(times, default=None)
+
+    def in_vain(self, now: float) -> bool:
+        """A request has waited here for long, and nothing answers."""
+        oldest = self.holds.oldest
+        return oldest is not None and self.answered is None and now - oldest >= IN_VAIN
 
     def refusal(self, now: float) -> Refusal | None:
         """Why every question is answered with a problem at present; None when they are held."""

@@ -270,6 +270,7 @@ class Controller:
             pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
             missing=failure.message if failure is not None and failure.reason is FailureReason.TARGET_MISSING else None,
+            unanswered="" if entry is None else _unanswered(entry),
             crashed=None if failure is None or facts.backend.live else failure.message,
             blocked=None if step is None else step.blocked,
             bypasses=self._workloads.bypasses(key),
@@ -308,3 +309,9 @@ class Controller:
         if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:
             times.append(memory.epoch_since + memory.backoff_of(status))
         return min((t for t in times if t > now), default=None)
+
+
+def _unanswered(entry: Entry) -> str:
+    port = entry.service.spec.port
+    where = "its port" if port is None else f"spec.port ({port})"
+    return f"nothing answers at {where}, or its readiness probe fails; look at what the app listens on"

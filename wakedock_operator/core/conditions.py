@@ -76,6 +76,8 @@ class ReadyReason(StrEnum):
     """No request reaches it yet; `Routed` says why."""
     TARGET_MISSING = "TargetMissing"
     """The workload that `targetRef` names does not exist: requests are answered with that cause."""
+    NO_ANSWER = "NoAnswer"
+    """It is awake, and nothing answers: a request has waited for 10 seconds. True again once something answers, or once it sleeps."""
     NOT_ACCEPTED = "NotAccepted"
     """It was never served; `Accepted` says why."""
     CRASHED = "Crashed"
@@ -97,6 +99,8 @@ class Findings:
     suspended: bool = False
     missing: str | None = None
     """Which workload does not exist."""
+    unanswered: str = ""
+    """What to look at where requests to an awake app wait in vain."""
     crashed: str | None = None
     """Why the app is not there although it is awake: the next request starts it again."""
     blocked: Veto | None = None
@@ -172,6 +176,8 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.START_FAILED, drain.cause.message)
     if findings.crashed is not None and status.serving is Serving.AWAKE:
         return _true(ConditionType.READY, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
+    if status.serving is Serving.AWAKE and status.holding:
+        return _false(ConditionType.READY, ReadyReason.NO_ANSWER, f"it is awake, and requests wait in vain: {findings.unanswered}")
     return _true(ConditionType.READY, ReadyReason.SERVED)
 
 

@@ -263,7 +263,7 @@ def forced_by(facts: Facts, status: Status) -> Drain | None:
             DrainReason.SCHEDULED,
             window is not None and not window.awake and window.began != status.handled.schedule and not facts.backend.rolling,
         ),
-        (DrainReason.SCALED_TO_ZERO, facts.backend.generation is not None and facts.backend.desired == 0 and not _holding(status)),
+        (DrainReason.SCALED_TO_ZERO, facts.backend.generation is not None and facts.backend.desired == 0 and not status.holding),
     )
     reason = next((reason for reason, holds in reasons if holds), None)
     if reason is None:
@@ -335,7 +335,7 @@ def _asleep(facts: Facts, status: Status) -> Step:
     failure = _given_up(facts, status)
     if failure is not None:
         return _give_up(facts, status, failure)
-    if wanted is not None or (backend.desired > 0 and not _holding(status)):
+    if wanted is not None or (backend.desired > 0 and not status.holding):
         return _start(facts)
     return Rest() if running else _settle_wishes(facts, status)
 
@@ -439,7 +439,7 @@ def _given_up(facts: Facts, status: Status) -> Failure | None:
     known = {status.failed, *(() if status.stop is None else status.stop.instances)}
     if failure is not None and failure.id not in known and (facts.fail_fast or not failure.healable):
         return failure
-    if facts.waited > facts.timeout and not _holding(status) and facts.backend.desired > 0:
+    if facts.waited > facts.timeout and not status.holding and facts.backend.desired > 0:
         seen = f"; last seen: {failure.message}" if failure is not None else ""
         message = f"no answer within wake.timeout ({facts.timeout:g} s){seen}"
         reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
@@ -465,10 +465,6 @@ def _asked_by(status: Status) -> WakeReason:
     """What made the gateways busy: a request has somebody who asked, the need of a dependant has not."""
     named = any(r.asker is not None and r.epoch == status.epoch for r in status.gateways)
     return WakeReason.REQUEST if named else WakeReason.DEPENDANT
-
-
-def _holding(status: Status) -> bool:
-    return any(r.holding and r.epoch == status.epoch for r in status.gateways)
 
 
 def _up(facts: Facts, status: Status) -> bool:

@@ -62,6 +62,8 @@ class Facts:
     """This drain: steered to the hold, an answered look, the quiet moment, then one zero."""
     idle: bool = False
     """The idle time-out has passed without a request."""
+    in_vain: bool = False
+    """Something waits here for so long, although the service is `Awake`, that those who read the status are told."""
     patience_over: bool = False
     """Something waits here for longer than `drainPatience`."""
     backend: Observation | None = None
@@ -199,19 +201,34 @@ def _awake(facts: Facts) -> Step:
             if facts.asked and backend.desired == 0 and facts.may_start and facts.dependencies_ready:
                 return Start()
         elif not _answered(facts, target):
-            return Probe(target)
+            return _news(facts, unanswered=True) or Probe(target)
         elif facts.asked:
             return Grant(target)
         elif facts.steering is None and target.address:
             return Steer(target.address)
     elif (better := _elsewhere(facts, backend)) is not None:
         return better
-    said = status.report_of(facts.gateway)
+    news = _news(facts, unanswered=False)
+    if news is not None:
+        return news
+    return Rest("for the app" if facts.asked else "for a request" if facts.idle else "for idleness")
+
+
+def _news(facts: Facts, *, unanswered: bool) -> Step | None:
+    """*Sleep* 1: that an awake service is idle, or not any more; and whether requests wait in vain, which holds until something answers."""
+    said = facts.status.report_of(facts.gateway)
     if facts.idle and not facts.asked:
-        return Rest("for a request") if said is ReportKind.IDLE else Say(ReportKind.IDLE, holding=False)
+        return None if said is ReportKind.IDLE else Say(ReportKind.IDLE, holding=False)
     if said is ReportKind.IDLE:
         return Say(ReportKind.BUSY, holding=facts.held)
-    return Rest("for the app" if facts.asked else "for idleness")
+    told = _said_holding(facts)
+    holding = facts.in_vain or (told and (facts.held or unanswered))
+    return None if holding is told else Say(ReportKind.BUSY, holding=holding)
+
+
+def _said_holding(facts: Facts) -> bool:
+    entry = facts.status.entry_of(facts.gateway)
+    return entry is not None and entry.epoch == facts.memory.epoch and entry.holding
 
 
 def _elsewhere(facts: Facts, backend: Observation) -> Step | None:
@@ -274,15 +291,13 @@ def _asleep(facts: Facts) -> Step:
             return Observe()
         if facts.steering is not None and facts.backend is not None and _target(facts.backend, facts.status) is None:
             return Steer(None)
-        entry = facts.status.entry_of(facts.gateway)
-        said_holding = entry is not None and entry.epoch == facts.memory.epoch and entry.holding
-        if said_holding and facts.steering is None and not facts.held:
+        if _said_holding(facts) and facts.steering is None and not facts.held:
             return Say(ReportKind.BUSY, holding=False)
         return Rest("for a request")
-    entry = facts.status.entry_of(facts.gateway)
-    if facts.stopping and facts.status.report_of(facts.gateway) is not ReportKind.BUSY:
+    said = facts.status.report_of(facts.gateway)
+    if facts.stopping and said is not ReportKind.BUSY:
         return Rest("for the app to stop")
-    if facts.status.report_of(facts.gateway) is not ReportKind.BUSY or (facts.held and entry is not None and not entry.holding):
+    if said is not ReportKind.BUSY or (facts.held and not _said_holding(facts)):
         return Say(ReportKind.BUSY, holding=facts.held)
     return _wake(facts)
 

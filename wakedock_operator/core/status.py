@@ -148,7 +148,8 @@ class Report:
     kind: ReportKind
     epoch: int
     holding: bool = False
-    """Beside `Busy`: requests wait here right now. It decides nothing but whether a slow start may be given up."""
+    """Beside `Busy`: requests wait here right now; while `Awake`, that they find nothing that answers. It decides whether a slow start may
+    be given up and whether somebody else's zero is taken for a sleep, and shows in `Ready`."""
     asker: Asker | None = None
     protocol: int = PROTOCOL
     """The version of these rules that the gateway follows. Under another than the controller's it serves and wakes, but does not sleep."""
@@ -227,6 +228,11 @@ class Status:
     def forced(self) -> bool:
         """True in a forced drain."""
         return self.serving is Serving.DRAINING and self.drain is not None and self.drain.forced
+
+    @property
+    def holding(self) -> bool:
+        """True while requests wait at a gateway, by its word about the present epoch."""
+        return any(r.holding and r.epoch == self.epoch for r in self.gateways)
 
     def report_of(self, gateway: str) -> ReportKind | None:
         """What `gateway` says about the present epoch; None for silence and for a report about another epoch."""

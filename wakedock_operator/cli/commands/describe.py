@@ -11,6 +11,7 @@ from wakedock_operator.cli.asking import Service, asking
 from wakedock_operator.cli.client import Client, short_name
 from wakedock_operator.cli.output import Format, one_line, print_json
 from wakedock_operator.cli.times import age, clock, moment, span
+from wakedock_operator.core.conditions import ConditionType
 
 _PHASES = ("asked", "started", "answering", "granted")
 
@@ -61,10 +62,7 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
         yield "idle", f"{idle}; it may sleep after {detail['idleTimeout']} without requests"
     if detail["blocked"] is not None:
         yield "sleep", f"blocked: {detail['blocked']['message']} ({detail['blocked']['reason']})"
-    if detail["failure"] is not None:
-        yield "failure", f"{detail['failure']['reason']}: {one_line(detail['failure']['message'])}"
-    if detail["problem"] is not None:
-        yield "definition", f"the newest one is not used: {detail['problem']}"
+    yield from _troubles(detail)
     if detail["pin"] is not None:
         yield "pinned", f"until {clock(detail['pin'], now)}"
     following = detail["nextChange"]
@@ -74,7 +72,7 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
     else:
         yield "next", "nothing is known in advance"
     for instance in detail["instances"]:
-        state = "on its way out" if instance["terminating"] else "answers" if instance["ready"] else "does not answer yet"
+        state = "on its way out" if instance["terminating"] else "ready" if instance["ready"] else "not ready yet"
         yield "runs", f"{instance['id']}" + (f" at {instance['address']}" if instance["address"] else "") + f", {state}"
     if detail["dependsOn"]:
         yield "needs", ", ".join(detail["dependsOn"])
@@ -82,6 +80,16 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
         yield "needed by", ", ".join(detail["dependants"])
     if detail["source"]:
         yield "defined in", detail["source"]
+
+
+def _troubles(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    unready = next((each for each in detail["conditions"] if each["type"] == ConditionType.READY and each["status"] == "False"), None)
+    if detail["failure"] is not None:
+        yield "failure", f"{detail['failure']['reason']}: {one_line(detail['failure']['message'])}"
+    elif unready is not None:
+        yield "not ready", f"{one_line(unready['message'])} ({unready['reason']})"
+    if detail["problem"] is not None:
+        yield "definition", f"the newest one is not used: {detail['problem']}"
 
 
 def _wake(wake: Mapping[str, Any], now: datetime) -> str:
