@@ -150,9 +150,9 @@ class Halves:
     def _gateway_steps(self, g: Gateway, suspended: bool) -> tuple[Effect, ...]:
         effects: dict[Effect, None] = {}
         for idle in (False, True):
-            for patience_over in (False, True):
+            for waited_long in (False, True):
                 for may_start in (False, True):
-                    facts = self._gateway_facts(g, suspended, idle=idle, patience_over=patience_over, may_start=may_start)
+                    facts = self._gateway_facts(g, suspended, idle=idle, waited_long=waited_long, may_start=may_start)
                     step = self.rules.decide_gateway(facts)
                     if isinstance(step, gateway.Rest):
                         continue
@@ -163,7 +163,7 @@ class Halves:
                     effects[Effect(kind, argument, memory.fenced, memory.drained, memory.allowed, memory.let_through)] = None
         return tuple(effects)
 
-    def _gateway_facts(self, g: Gateway, suspended: bool, *, idle: bool, patience_over: bool, may_start: bool) -> gateway.Facts:
+    def _gateway_facts(self, g: Gateway, suspended: bool, *, idle: bool, waited_long: bool, may_start: bool) -> gateway.Facts:
         reports = () if g.said == NOTHING else (Report(NAMES[0], REPORTS[g.said][0], EPOCH, REPORTS[g.said][1]),)
         asked = g.held or g.wanted
         memory = gateway.Memory(EPOCH if g.adopted else EPOCH - 1, g.fenced, g.drained, g.allowed, g.let_through)
@@ -178,7 +178,8 @@ class Halves:
             in_flight=g.drain == FOUND,
             quiet=g.drain == QUIET,
             idle=idle and not asked and not g.in_flight,
-            patience_over=patience_over and asked,
+            in_vain=waited_long and g.held and g.stage == AWAKE and not g.answered,
+            patience_over=waited_long and asked,
             may_start=may_start,
             backend=observation(g.look) if g.look else None,
             answered=str(g.answered) if g.answered else None,
