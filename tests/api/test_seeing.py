@@ -104,7 +104,7 @@ async def test_every_reason_to_wake_has_a_sentence(world: World, reason: WakeRea
 
 async def test_a_service_that_was_just_added_sleeps(world: World):
     view = await seen(world)
-    assert (view.state, view.since, view.reason) == (State.ASLEEP, None, "NeverWoken")
+    assert (view.state, view.since, view.reason) == (State.ASLEEP, None, "NotSeen")
 
 
 async def test_a_suspended_service_is_suspended_once_it_sleeps(world: World):

@@ -41,7 +41,7 @@ async def test_ls_shows_each_service_with_state_and_reason(run: Run, running: Pa
     lines = shown.stdout.splitlines()
     assert lines[0].split() == ["NAME", "HOSTS", "STATE", "REASON", "SINCE", "IDLE", "NEXT"]
     assert lines[1].split()[:4] == ["hello", "hello.localhost", "awake", "Command"]
-    assert lines[2].split()[:4] == ["zebra", "-", "asleep", "NeverWoken"]
+    assert lines[2].split()[:4] == ["zebra", "-", "asleep", "NotSeen"]
     wide = (await run("ls", "-o", "wide")).stdout
     assert "it was woken by command" in wide
     assert "PINNED UNTIL" in wide

@@ -37,10 +37,11 @@ class _UnixConnection(http.client.HTTPConnection):
 class Client:
     """Every method raises NotRunning when nobody answers, UnknownService and Refused as the API says."""
 
-    def __init__(self, control_socket: Path, *, namespace: str = "default") -> None:
-        """`namespace` is where a name without one is."""
+    def __init__(self, control_socket: Path, *, namespace: str = "default", advice: str = "") -> None:
+        """`namespace` is where a name without one is; `advice` what to look at when a wish is not met, empty where there is nothing."""
         self._path = control_socket
         self._namespace = namespace
+        self.advice = advice
 
     def __repr__(self) -> str:
         return f"<Client of {self._path}>"

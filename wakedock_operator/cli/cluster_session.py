@@ -32,6 +32,11 @@ from wakedock_operator.errors import NotRunning
 from wakedock_operator.resource import API_VERSION, WakeService
 from wakedock_operator.resource.backends import Backend, refusal
 
+ADVICE = (
+    "where nothing happens, the operator may not run: kubectl get pods --all-namespaces --selector=app.kubernetes.io/component=operator"
+)
+"""What a cluster leaves open, as every wish goes to the API server, and nobody says whether somebody reads it there."""
+
 
 @dataclass(slots=True)
 class _Session:
@@ -99,7 +104,7 @@ def session(kubeconfig: Path | None, context: str | None, *, namespace: str | No
             try:
                 if running.done():
                     running.result()
-                yield Client(one.socket, namespace=one.default)
+                yield Client(one.socket, namespace=one.default, advice=ADVICE)
             except NotFound:
                 message = "this cluster knows no WakeServices: install WakeDock there, or choose another --context"
                 raise NotRunning(message) from None

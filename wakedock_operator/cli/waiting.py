@@ -1,8 +1,10 @@
 """Waiting until a wish is met, or it is clear that it will not be."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Timer
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +16,9 @@ from wakedock_operator.resource import parse_duration
 
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as it was asked for.")]
 Timeout = Annotated[str, typer.Option("--timeout", help="How long to wait at most.", metavar="DURATION")]
+
+ADVISED_AFTER = 10.0
+"""Seconds of waiting after which the client's advice is said."""
 
 View = dict[str, Any]
 
@@ -76,22 +81,40 @@ def wait(client: Client, key: str, verdict: Callable[[View], Verdict], *, within
     """
     note = ""
     try:
-        for event, view in client.watch(key, within=within):
-            if event == "gone":
-                return f"{key} has ended"
-            if event != "service":
-                continue
-            found = verdict(view)
-            if isinstance(found, Met):
-                return found.sentence
-            if isinstance(found, WakeDockError):
-                raise found
-            if found.note != note:
-                note = found.note
-                print(f"waiting: {note}", file=sys.stderr, flush=True)
+        with _advised(client):
+            for event, view in client.watch(key, within=within):
+                if event == "gone":
+                    return f"{key} has ended"
+                if event != "service":
+                    continue
+                found = verdict(view)
+                if isinstance(found, Met):
+                    return found.sentence
+                if isinstance(found, WakeDockError):
+                    raise found
+                if found.note != note:
+                    note = found.note
+                    print(f"waiting: {note}", file=sys.stderr, flush=True)
     except TimedOut as error:
         raise TimedOut(f"{error}; last seen: {note or 'nothing'}. It was asked for and may still happen") from None
     raise AssertionError("a watch ends with an error")
+
+
+@contextmanager
+def _advised(client: Client) -> Iterator[None]:
+    """Says on stderr what to look at when this takes long: where nobody acts on wishes, nothing ever changes."""
+
+    def say() -> None:
+        print(f"waiting: {client.advice}", file=sys.stderr, flush=True)
+
+    timer = Timer(ADVISED_AFTER, say)
+    timer.daemon = True
+    if client.advice:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def seconds(duration: str) -> float:
