@@ -178,6 +178,11 @@ STEPS = [
         facts(Stage.ASLEEP, says(BUSY), backend=runs(ENDING, READY), fenced=True), Rest(), id="Wake 5: not beside what still ends"
     ),
     pytest.param(
+        facts(Stage.ASLEEP, says(BUSY), backend=runs(ENDING, READY), stops_by_intent=False),
+        Fence(),
+        id="Wake 5: but where no intent names it, what still ends has no part in it",
+    ),
+    pytest.param(
         facts(Stage.ASLEEP, says(BUSY, holding=True), backend=runs(STARTING), fenced=True), Rest(), id="Wake 5: not before it answers"
     ),
     pytest.param(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING)), Probe("one"), id="Wake 5: a wake whose clients left is finished"),

@@ -23,6 +23,7 @@ from wakedock_operator.core.gateway import (
     adopt,
     after,
     decide,
+    keeps_look,
 )
 from wakedock_operator.core.lifecycle import Stage
 from wakedock_operator.core.observation import Instance
@@ -134,6 +135,27 @@ AWAKE = [
     pytest.param(facts(Stage.AWAKE, held=True, backend=runs(ENDING)), Steer(None), id="what terminates gets nothing"),
     pytest.param(
         facts(Stage.AWAKE, backend=runs(PORTLESS), steering=None), rests("for idleness"), id="an app without a port is never steered to"
+    ),
+]
+
+STABLE = Instance("stable", "10.0.0.1:80")
+BEHIND_IT = runs(ENDING, READY, stable=STABLE)
+
+A_STABLE_ADDRESS = [
+    pytest.param(facts(Stage.AWAKE, backend=runs(READY, stable=STABLE)), Probe(STABLE), id="the address that stays is probed"),
+    pytest.param(
+        facts(Stage.AWAKE, backend=runs(READY, stable=STABLE), answered=STABLE.id),
+        Steer(STABLE.address),
+        id="and steered to once it answers",
+    ),
+    pytest.param(facts(Stage.AWAKE, backend=BEHIND_IT), rests("for idleness"), id="not while something that ends may be behind it"),
+    pytest.param(
+        facts(Stage.AWAKE, backend=BEHIND_IT, steering=ENDING.address), Steer(None), id="nor does anybody stay with what ends meanwhile"
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, backend=BEHIND_IT, steering=STABLE.address),
+        rests("for idleness"),
+        id="what a rollout ends changes nothing there",
     ),
 ]
 
@@ -274,9 +296,23 @@ ASLEEP = [
 ]
 
 
-@pytest.mark.parametrize("given, step", [*A_NEW_EPOCH, *REFUSING, *AWAKE, *DRAINING, *FORCED, *ASLEEP])
+@pytest.mark.parametrize("given, step", [*A_NEW_EPOCH, *REFUSING, *AWAKE, *A_STABLE_ADDRESS, *DRAINING, *FORCED, *ASLEEP])
 def test_the_next_step_of_a_gateway(given: Facts, step: Step):
     assert decide(given) == step
+
+
+@pytest.mark.parametrize(
+    "stage, epochs, kept",
+    [
+        pytest.param(Stage.DRAINING, 1, True, id="a drain stops nothing"),
+        pytest.param(Stage.FORCED, 1, True, id="nor does a forced one"),
+        pytest.param(Stage.DRAINING, 3, False, id="a sleep that this gateway missed may have"),
+        pytest.param(Stage.ASLEEP, 1, False, id="a sleep stops"),
+        pytest.param(Stage.AWAKE, 1, False, id="what the sleep before stopped may not have ended"),
+    ],
+)
+def test_a_look_counts_in_the_next_epoch_only_where_nothing_can_have_been_stopped_since(stage: Stage, epochs: int, kept: bool):
+    assert keeps_look(Memory(EPOCH - epochs), status(stage)) is kept
 
 
 @pytest.mark.parametrize(

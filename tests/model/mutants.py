@@ -337,6 +337,17 @@ WHY_READY = (
 WHY_IDLE = (
     "a drain of a busy app loses nothing, it only makes requests wait; idleness is a promise to the app's users, tested in test_idleness"
 )
+WHY_FIRST_BUSY = (
+    "gateways look afresh in each epoch and grant to what answers, whatever the status says. The clause keeps a hold from counting as "
+    "a wake before there is something to serve it"
+)
+WHY_LOOKS = (
+    "no look outlives the adoption of Asleep, so the first one there comes after the fence. The clause lets the fence stand by itself"
+)
+WHY_ENDED = (
+    "the model's backend remembers what it was told to stop. In the world the intent on record does that for a WakeDock that starts anew, "
+    "and Awake takes it away"
+)
 WHY_LISTED_BEFORE = (
     "a drain that begins while a gateway that has just come is busy only makes requests wait: gateways are listed again before the sleep"
 )
@@ -421,7 +432,12 @@ MUTANTS = (
         Bounds(arrivals=1, sleeps=1),
     ),
     Mutant(
-        "Forced drain", "Awake at the first Busy", Rules(decide_controller=undrain_forced), VERSIONED, Bounds(arrivals=1, failing_starts=1)
+        "Forced drain",
+        "Awake at the first Busy",
+        Rules(decide_controller=undrain_forced),
+        VERSIONED,
+        Bounds(arrivals=1, failing_starts=1),
+        stays=WHY_FIRST_BUSY,
     ),
     # Wake
     Mutant("Wake 1", "fence before Busy", Rules(decide_gateway=fence_before_report), VERSIONED, ONE),
@@ -432,7 +448,7 @@ MUTANTS = (
     Mutant("Wake 2", "grant unfenced", Rules(decide_gateway=shown(grant_unfenced)), VERSIONED, ONE),
     Mutant("Wake 2", "take an earlier epoch's fence for this one's", Rules(after=fence_remembered), VERSIONED, ONE),
     Mutant("Wake 2", "take what is to be stopped for running", Rules(decide_gateway=shown(intent_ignored)), BY_INTENT, ONE),
-    Mutant("Wake 3", "trust a look from before the fence", Rules(fresh=False), VERSIONED, TWO),
+    Mutant("Wake 3", "trust a look from before the fence", Rules(fresh=False), VERSIONED, TWO, stays=WHY_LOOKS),
     Mutant("Wake 4", "grant before the backend has settled", Rules(decide_gateway=shown(settled)), VERSIONED, ONE),
     Mutant("Wake 4", "grant to an instance that terminates", Rules(decide_gateway=shown(grant_terminating)), VERSIONED, ONE),
     Mutant(
@@ -443,7 +459,14 @@ MUTANTS = (
         Bounds(arrivals=1, wakes=1, controller_crashes=1),
     ),
     Mutant("Wake 5", "Awake before the backend has settled", Rules(decide_controller=told(awake_unsettled)), VERSIONED, ONE),
-    Mutant("Wake 5", "Awake beside an instance that terminates", Rules(decide_controller=told(awake_beside_terminating)), VERSIONED, TWO),
+    Mutant(
+        "Wake 5",
+        "Awake beside an instance that terminates",
+        Rules(decide_controller=told(awake_beside_terminating)),
+        BY_INTENT,
+        TWO,
+        stays=WHY_ENDED,
+    ),
     Mutant(
         "Wake 5",
         "Awake beside an instance that is to be stopped",
@@ -484,6 +507,21 @@ MUTANTS = (
         Rules(decide_controller=give_up_unforced),
         VERSIONED,
         Bounds(arrivals=1, failing_starts=1),
+    ),
+    # A wake while what was stopped has not ended
+    Mutant(
+        "What ends",
+        "grant on a look from an earlier epoch",
+        Rules(keeps_look=lambda memory, status: True),
+        VERSIONED,
+        Bounds(arrivals=1, wakes=1),
+    ),
+    Mutant(
+        "What ends",
+        "go to the stable address while something ends behind it",
+        Rules(waits_for_ends=False),
+        VERSIONED,
+        Bounds(arrivals=1, wakes=1),
     ),
     # Gateways that come and go
     Mutant(

@@ -64,6 +64,7 @@ class Rules:
 
     decide_gateway: Callable[[gateway.Facts], gateway.Step] = gateway.decide
     after: Callable[..., gateway.Memory] = gateway.after
+    keeps_look: Callable[[gateway.Memory, Status], bool] = gateway.keeps_look
     decide_controller: Callable[[controller.Facts], controller.Step] = controller.decide
     rests_on_gateways: Callable[[Status, frozenset[str]], bool] = controller.rests_on_gateways
     preconditions: bool = True
@@ -76,6 +77,8 @@ class Rules:
     """A report fails when its gateway's entry has changed since. Needed only where a write can outlive its writer."""
     answers: bool = True
     """A gateway has seen the status that its report was merged into. Needed only where stops go by intent: the intent may be in it."""
+    waits_for_ends: bool = True
+    """A gateway goes to the stable address only when nothing was seen to end that may be behind it."""
     reads_first: bool = True
     """A gateway that comes reads the status consistently before it serves. Else it begins with an old view, from before a sleep."""
     lists_last: bool = True
@@ -138,6 +141,11 @@ class Halves:
         if known is None:
             known = self._gateway[g, suspended] = self._gateway_steps(g, suspended)
         return known
+
+    def keeps_look(self, g: Gateway) -> bool:
+        """Whether a look from before counts in the epoch that a gateway adopts."""
+        memory = gateway.Memory(EPOCH - 2 if g.missed else EPOCH - 1)
+        return self.rules.keeps_look(memory, _status(g.stage, g.stop, 0, ()))
 
     def controller_steps(self, board: Board, entries: tuple[Entry, ...], c: Controller) -> tuple[Decision, ...]:
         """The steps that the controller may take now, over everything that only time decides."""

@@ -71,6 +71,8 @@ class Gateway(NamedTuple):
     stop: tuple[int, ...] = ()
     current: bool = True
     """The status it has seen is of the present epoch."""
+    missed: bool = False
+    """There was an epoch that it did not adopt, after the last one that it did."""
     adopted: bool = True
     restarted: bool = False
     """Its activator restarted and has adopted nothing yet."""

@@ -103,7 +103,7 @@ class World:
             yield (name, "sees the status"), put(s, n, self._sees(s.board, g))
         if g.look and g.look != self._look(s.backend):
             yield (name, "is told that the backend changed"), put(s, n, g._replace(look=()))
-        if g.stage == AWAKE and g.adopted and self.kind.restarts_itself and g.steering not in {HOLD, APP} and any(running(s.backend)):
+        if g.stage == AWAKE and g.adopted and self._goes_to_stable(g) and any(running(s.backend)):
             yield (name, "steers to the stable address"), put(s, n, g._replace(steering=APP))
         if g.late:
             yield (name, "is said to be drained by the late report"), self._told(put(s, n, g._replace(late=False, said=DRAINED)))
@@ -119,6 +119,12 @@ class World:
             yield (name, "restarts"), put(s, n, self._restarted(s.board, g))._replace(left=left)
         if s.left.goings:
             yield (name, GOES), self._goes(s, n)
+
+    def _goes_to_stable(self, g: Gateway) -> bool:
+        """Nothing that ends was seen: it could be behind that address."""
+        ends = isinstance(g.look, Look) and any(terminating for _, terminating, _ in g.look.instances)
+        may = bool(g.look) and not (ends and self.rules.waits_for_ends)
+        return self.kind.restarts_itself and g.steering not in {HOLD, APP} and may
 
     def _arrivals(self, s: State, n: int, g: Gateway, name: str) -> Iterator[tuple[Label, State]]:
         if s.left.arrivals and not g.held:
@@ -144,7 +150,8 @@ class World:
             case "Steer":
                 return put(s, n, g._replace(steering=effect.argument, drain=NOT_LOOKED))
             case "Adopt":
-                return put(s, n, g._replace(adopted=True, restarted=False, drain=NOT_LOOKED))
+                look = g.look if self.halves.keeps_look(g) else ()
+                return put(s, n, g._replace(adopted=True, restarted=False, missed=False, look=look, drain=NOT_LOOKED))
             case "Say":
                 g = g._replace(said=effect.argument, late=g.late and not self.rules.conditional)
                 return self._told(put(s, n, self._sees(s.board, g) if self.rules.answers and self.kind.stops_by_intent else g))
@@ -263,7 +270,7 @@ class World:
                 if not decision.new_epoch:
                     return self._without(rested._replace(board=decision.board), decision.removed)
                 left = s.left._replace(failing_starts=s.left.failing_starts - 1) if decision.unanswered else s.left
-                lagging = tuple(sorted(g._replace(current=False) for g in s.gateways))
+                lagging = tuple(sorted(g._replace(current=False, missed=not (g.current and g.adopted)) for g in s.gateways))
                 gone = remembered(Entry(NOTHING, e.counted) for e in s.gone)
                 if decision.recorded and c.look:
                     backend = backend._replace(changed=c.look.overtaken)

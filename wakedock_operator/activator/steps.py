@@ -105,6 +105,8 @@ class Steps:
             # Both files: the one for ignored requests may be missing, or show what this gateway's predecessor did not finish.
             self._edge.steer(service.key, None)
         timeout = service.idleness.timeout
+        if not gateway.keeps_look(service.memory, status):
+            service.backend = None
         service.adopted(status, now)
         if status.serving is Serving.AWAKE:
             service.touched = False

@@ -468,6 +468,7 @@ def _asked_by(status: Status) -> WakeReason:
 
 
 def _up(facts: Facts, status: Status) -> bool:
-    """A settled workload above zero that answers, and nothing on its way out that still serves."""
+    """A settled workload above zero that answers. What a stop intent names has to be gone as well: `Awake` takes the intent away."""
     backend = facts.backend.under(status)
-    return backend.desired > 0 and backend.settled and not backend.terminating and any(i.ready for i in backend.live)
+    doomed = facts.stops_by_intent and backend.terminating
+    return backend.desired > 0 and backend.settled and not doomed and any(i.ready for i in backend.live)

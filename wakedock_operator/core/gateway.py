@@ -40,6 +40,14 @@ def adopt(status: Status, gateway: str, *, restarted: bool = False) -> Memory:
     )
 
 
+def keeps_look(memory: Memory, status: Status) -> bool:
+    """Whether a look at the backend from before the epoch of `status` counts in it.
+
+    Only in a drain, and only where this gateway acted on the epoch before: a stop may have been sent since in every other case.
+    """
+    return status.serving is Serving.DRAINING and status.epoch == memory.epoch + 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything a gateway knows about one service."""
@@ -67,7 +75,7 @@ class Facts:
     patience_over: bool = False
     """Something waits here for longer than `drainPatience`."""
     backend: Observation | None = None
-    """The last consistent look since the last start, fence or change; None: look first."""
+    """The last consistent look since the last start, fence or change, in this epoch or as `keeps_look` says; None: look first."""
     answered: str | None = None
     """The instance that answered a probe, not doubted since by a request that came back."""
     dependencies_ready: bool = True
@@ -232,12 +240,17 @@ def _said_holding(facts: Facts) -> bool:
 
 
 def _elsewhere(facts: Facts, backend: Observation) -> Step | None:
-    """Away from where requests go now: to the address that stays, once it answers itself; to the hold where nothing runs; None to stay."""
+    """Away from where requests go now; None to stay.
+
+    To the address that stays, once it answers itself and nothing that ends can be behind it; to the hold, where nothing runs there.
+    """
     stable = backend.stable
     if stable is None:
         return Steer(None) if _target(backend, facts.status) is None else None
     if facts.steering == stable.address:
         return None
+    if backend.terminating:
+        return None if any(i.address == facts.steering for i in backend.live) else Steer(None)
     return Steer(stable.address) if facts.answered == stable.id else Probe(stable)
 
 
