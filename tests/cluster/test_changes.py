@@ -58,20 +58,28 @@ def test_a_stuck_rollout_does_not_end_the_pods_that_serve(wakedock: Installation
 
 
 def test_an_app_that_ignores_sigterm_is_asleep_for_callers_and_wakes_as_a_new_pod(wakedock: Installation, kubectl: Kubectl):
-    stubborn = app(kubectl.namespace, "shop", env={"ON_SIGTERM": "ignore"}, sleep={"gracePeriod": "20s"})
-    kubectl.apply(stubborn)
+    """And is awake long before the old one is gone: nothing goes there any more, and no start is given up on its account."""
+    grace, timeout = {"gracePeriod": "20s"}, {"timeout": "10s"}
+    kubectl.apply(app(kubectl.namespace, "shop", env={"ON_SIGTERM": "ignore"}, sleep=grace, wake=timeout))
     shop = Seen(kubectl, "shop")
     asleep = shop.ready()
     _, first = ask(wakedock.address, shop.host)
     awake = shop.until("Awake", after=asleep["epoch"])
-    shop.until("Asleep", after=awake["epoch"])
+    slept = shop.until("Asleep", after=awake["epoch"])
     kubectl("wait", "--for=jsonpath={.spec.replicas}=0", "deployment/shop", "--timeout=30s")
     _, second = ask(wakedock.address, shop.host)
     assert first != second
-    phases = [
-        pod["metadata"].get("deletionTimestamp") is not None for pod in kubectl.get("pods", "--selector=wakedock.dev/service=shop")["items"]
-    ]
-    assert sorted(phases) == [False, True]
+    awake = shop.until("Awake", after=slept["epoch"])
+    assert _ending(kubectl) == [False, True]
+    while len(_ending(kubectl)) > 1:
+        assert ask(wakedock.address, shop.host) == (200, second)
+    assert (shop.status()["state"], shop.status()["epoch"]) == ("Awake", awake["epoch"])
+
+
+def _ending(kubectl: Kubectl) -> list[bool]:
+    """Of each pod, whether it is on its way out; those that are come last."""
+    pods = kubectl.get("pods", "--selector=wakedock.dev/service=shop")["items"]
+    return sorted(pod["metadata"].get("deletionTimestamp") is not None for pod in pods)
 
 
 def test_a_target_that_is_deleted_is_told_and_comes_back(wakedock: Installation, kubectl: Kubectl):
