@@ -7,6 +7,7 @@ from tests.cluster import fleet
 from tests.cluster.asking import ask
 from tests.cluster.installation import Installation, Seen, reason, wakeservice
 from tests.cluster.workloads import workload
+from wakedock_operator.core.controller import UNNAMED
 
 pytestmark = pytest.mark.cluster
 
@@ -88,13 +89,17 @@ def test_an_autoscaler_decides_while_the_app_is_awake_and_rests_while_it_sleeps(
     assert shop.until("Asleep", after=awake["epoch"])["undone"] == 0
 
 
-def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Installation, kubectl: Kubectl):
+@pytest.mark.parametrize("named", [True, False], ids=["by applying", "by kubectl scale"])
+def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Installation, kubectl: Kubectl, named: bool):
     kubectl.apply(workload("shop", replicas=1))
     kubectl.apply(wakeservice(kubectl.namespace, "shop", idleTimeout="1s", targetRef={"name": "shop"}))
     shop, epoch = Seen(kubectl, "shop"), -1
     for _ in range(3):
         epoch = shop.until("Asleep", after=epoch)["epoch"]
-        kubectl.apply(workload("shop", replicas=1))
+        if named:
+            kubectl.apply(workload("shop", replicas=1))
+        else:
+            kubectl("scale", "deployment/shop", "--replicas=1")
         epoch = shop.until("Awake", after=epoch)["epoch"]
     blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "ScaledBy")
-    assert (blocked["serving"], blocked["undone"], blocked["undoneBy"]) == ("Awake", 3, "kubectl")
+    assert (blocked["serving"], blocked["undone"], blocked["undoneBy"]) == ("Awake", 3, "kubectl" if named else UNNAMED)

@@ -11,6 +11,7 @@ from wakedock_operator.core.controller import (
     LIST_AGAIN,
     SILENCE,
     UNDONE_SLEEPS,
+    UNNAMED,
     Facts,
     Fence,
     Forget,
@@ -203,6 +204,14 @@ def test_sleeps_are_counted_that_the_same_one_undoes(last: str, count: int):
     asleep = replace(status(Stage.ASLEEP), generation=3, undone=2, undone_by=last)
     after, _ = written(facts(asleep, backend=replace(runs(READY, generation=4), scaled_by="kubectl")))
     assert (after.undone, after.undone_by) == (count, "kubectl")
+
+
+@pytest.mark.parametrize("started, by", [(False, UNNAMED), (True, "")], ids=["somebody", "this controller"])
+def test_who_leaves_no_name_counts_as_well_but_not_a_wake_of_ours_whose_wish_was_taken_back(started: bool, by: str):
+    asleep = replace(status(Stage.ASLEEP), generation=3, undone=2, undone_by=UNNAMED)
+    after, _ = written(facts(asleep, backend=runs(READY, generation=4), started=started))
+    assert (after.woken_by, after.undone_by) == (WakeReason.SCALED, by)
+    assert after.undone == (0 if started else 3)
 
 
 def test_a_request_ends_the_count():

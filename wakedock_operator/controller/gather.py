@@ -87,6 +87,7 @@ class Gatherer:
             vetoed=memory.veto(now),
             asks_app=spec.sleep.veto is not None and bool(backend.live),
             fenced=status is not None and memory.fenced == status.epoch,
+            started=memory.started,
             may_start=status is None or memory.may_start(status, now),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )

@@ -19,6 +19,8 @@ from .vetoes import Situation, Veto, VetoReason, first_veto
 
 UNDONE_SLEEPS = 3
 """Sleeps in a row that one and the same undoes, after which it is left awake."""
+UNNAMED = "somebody who leaves no name (kubectl scale, an autoscaler)"
+"""Who undid a sleep, where the workload does not tell."""
 SILENCE = 10.0
 """Seconds of a drain after which a gateway that said nothing is called unreachable."""
 ASK_AGAIN = 1.0
@@ -74,6 +76,8 @@ class Facts:
     """`sleep.veto` is declared and an instance is there to ask."""
     fenced: bool = False
     """This controller fenced since the status was at this epoch."""
+    started: bool = False
+    """This controller scaled it up since the status was at this epoch."""
     may_start: bool = True
     """No back-off after a failure runs here."""
     shutdown: bool = False
@@ -216,8 +220,7 @@ def _others_veto(facts: Facts, status: Status) -> Veto | None:
     if status.undone >= UNDONE_SLEEPS:
         return Veto(
             VetoReason.SCALED_BY,
-            f"{status.undone_by} scaled it up again after each of its last {status.undone} sleeps; take the replicas out of what "
-            f"{status.undone_by} manages, then ask for a sleep",
+            f"{status.undone_by} scaled it up again after each of its last {status.undone} sleeps; end that, then ask for a sleep",
         )
     return None
 
@@ -409,8 +412,12 @@ def _wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
     """*Wake* 5: fence, then write `Awake`. A generation that moved since `Asleep` moved the version too: earlier stops are void already."""
     if not facts.fenced and not _scaled(facts, status):
         return Fence()
-    by = facts.backend.scaled_by if reason is WakeReason.SCALED else ""
-    undone = _undone(facts, status) if by else 0
+    by = ""
+    if reason is WakeReason.SCALED and not facts.started:
+        by = facts.backend.scaled_by or UNNAMED
+    undone = 0
+    if by:
+        undone = status.undone + 1 if by == status.undone_by else 1
     status = _remembering(facts, replace(status, handled=_handled_awake(facts, status), undone=undone, undone_by=by))
     return Write(change(status, Change.WAKE, now=facts.now, woken_by=reason), Change.WAKE)
 
@@ -419,11 +426,6 @@ def _remembering(facts: Facts, status: Status) -> Status:
     """With the count that others gave the workload, as long as there is one."""
     backend = facts.backend
     return status if backend.generation is None or backend.desired == 0 else replace(status, replicas=backend.desired)
-
-
-def _undone(facts: Facts, status: Status) -> int:
-    """Sleeps in a row that the same somebody undid."""
-    return status.undone + 1 if facts.backend.scaled_by == status.undone_by else 1
 
 
 def _give_up(facts: Facts, status: Status, failure: Failure) -> Step:
