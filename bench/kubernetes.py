@@ -175,6 +175,9 @@ def crowd(installation: Installation, kubectl: Kubectl, number: int) -> list[Row
 
 def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]:
     """So many WakeServices of workloads that do not exist, from the first one applied until all are Routed; then memory."""
+    kubectl.apply(app(kubectl.namespace, "meanwhile", idleTimeout="1h"))
+    asked = Seen(kubectl, "meanwhile")
+    epoch = asked.ready()["epoch"]
     empty = memory(installation)
     objects = [
         {
@@ -189,9 +192,16 @@ def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]
     for start in range(0, number, 200):
         kubectl.apply(*objects[start : start + 200])
     applied = time.perf_counter() - began
+    left = number + 1 - count_routed(kubectl)
+    began_wake = time.perf_counter()
+    assert ask(installation.address, asked.host)[0] == 200
+    answered = time.perf_counter() - began_wake
+    asked.until("Awake", after=epoch, timeout=600)
+    awake = time.perf_counter() - began_wake
+    meanwhile = f"while {left} were not Routed yet; its status said Awake after {awake:.1f} s"
     # `kubectl wait --all` takes them one after the other, a tenth of a second each.
     deadline = began + 900
-    while (left := number - count_routed(kubectl)) and time.perf_counter() < deadline:
+    while (left := number + 1 - count_routed(kubectl)) and time.perf_counter() < deadline:
         time.sleep(number / 2000)
     assert not left, f"{left} of {number} are not Routed after 900 s"
     routed = time.perf_counter() - began
@@ -201,6 +211,12 @@ def many(installation: Installation, kubectl: Kubectl, number: int) -> list[Row]
     grown = ", ".join(f"{name} {full[name] - empty.get(name, 0):+.0f} MB to {full[name]:.0f} MB" for name in sorted(full))
     return [
         Row(f"{number} WakeServices: until all are Routed", f"{routed:.0f} s", f"of which kubectl needed {applied:.0f} s to apply them"),
+        Row(
+            f"{number} WakeServices: a cold request meanwhile",
+            f"{answered:.1f} s",
+            meanwhile,
+            samples={"answered_s": answered, "awake_s": awake},
+        ),
         Row(f"{number} WakeServices: API requests for each", f"{sum(made.values()) / number:.1f}", told(made, number)),
         Row(f"{number} WakeServices: a new operator is ready", f"{started:.1f} s", "from the order to end the one before it"),
         Row(f"{number} WakeServices: memory, tmpfs included", grown, samples={"empty_mb": empty, "full_mb": full}),
