@@ -230,6 +230,11 @@ class Status:
         return self.serving is Serving.DRAINING and self.drain is not None and self.drain.forced
 
     @property
+    def busy(self) -> bool:
+        """True while a gateway says `Busy` about the present epoch."""
+        return any(r.kind is ReportKind.BUSY and r.epoch == self.epoch for r in self.gateways)
+
+    @property
     def holding(self) -> bool:
         """True while requests wait at a gateway, by its word about the present epoch."""
         return any(r.holding and r.epoch == self.epoch for r in self.gateways)

@@ -1,0 +1,56 @@
+"""*Sleep* 3, and *Forced drain*."""
+
+from dataclasses import replace
+
+from wakedock_operator.core.lifecycle import Change, change
+from wakedock_operator.core.status import ReportKind, Status, StopIntent, WakeReason
+from wakedock_operator.core.vetoes import Veto, VetoReason
+
+from .awake import ASK_AGAIN, of_another_version
+from .facts import Facts
+from .steps import LastLook, Rest, Step, Write
+from .waking import asked_by, given_up, remembering, up, wake
+
+SILENCE = 10.0
+"""Seconds of a drain after which a gateway that said nothing is called unreachable."""
+LIST_AGAIN = 5.0
+"""Seconds after which gateways are listed again in a drain that waits for them."""
+
+
+def decide(facts: Facts, status: Status) -> Step:
+    """The outcome of a drain: `Awake` again, `Asleep`, or whom it waits for."""
+    said = {g: status.report_of(g) for g in facts.gateways}
+    busy = status.busy
+    if status.forced:
+        if busy and up(facts, status):
+            return wake(facts, status, asked_by(status))
+        if busy and (failure := given_up(facts, status)) is not None and facts.backend.desired == 0:
+            return Write(replace(status, failed=failure.id, failures=status.failures + 1))
+    elif busy:
+        return Write(change(status, Change.UNDRAIN, now=facts.now, woken_by=WakeReason.DRAIN_ENDED), Change.UNDRAIN)
+    if facts.unlisted:
+        return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, f"nobody can say who is a gateway: {facts.unlisted}"), ASK_AGAIN)
+    foreign = of_another_version(facts, status)
+    if foreign:
+        return Rest(foreign)
+    if not said or any(kind is not ReportKind.DRAINED for kind in said.values()):
+        return _waiting_for(facts, status, [g for g in sorted(said) if said[g] is not ReportKind.DRAINED])
+    if facts.backend.failure is not None:
+        # What failed before this sleep is no failure of the next start.
+        status = replace(status, failed=facts.backend.failure.id)
+    status = remembering(facts, replace(status, generation=facts.backend.generation))
+    if not facts.stops_by_intent or not facts.backend.live:
+        return Write(change(status, Change.COMMIT, now=facts.now), Change.COMMIT)
+    if not facts.looked:
+        return LastLook()
+    intent = StopIntent(tuple(i.id for i in facts.backend.live))
+    return Write(change(status, Change.COMMIT, now=facts.now, stop=intent), Change.COMMIT)
+
+
+def _waiting_for(facts: Facts, status: Status, gateways: list[str]) -> Rest:
+    names = ", ".join(gateways)
+    if facts.listed and (facts.now - status.since).total_seconds() >= SILENCE and not any(status.report_of(g) for g in gateways):
+        message = f"{names} says nothing about this drain; if it is gone for good, delete it (kubectl delete pod {' '.join(gateways)})"
+        return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, message), LIST_AGAIN)
+    message = f"gateway {names or 'none'} lets what is in flight end; then it sleeps"
+    return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, message), LIST_AGAIN if facts.listed else None)

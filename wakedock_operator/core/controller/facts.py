@@ -1,0 +1,65 @@
+"""What the controller knows about one service when it decides."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wakedock_operator.core.observation import Observation
+from wakedock_operator.core.schedule import Window
+from wakedock_operator.core.status import Status
+from wakedock_operator.core.vetoes import Situation
+from wakedock_operator.resource import Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything the controller knows about one service."""
+
+    now: datetime
+    uid: str
+    status: Status | None
+    backend: Observation
+    """Consistent, and observed before `status` was read."""
+    gateways: frozenset[str]
+    """Who counts as a gateway."""
+    listed: bool = False
+    """`gateways` was listed afresh, after `status` was read: who is not in it is gone for good."""
+    unlisted: str = ""
+    """Why nobody can say who counts as a gateway, where a decision would rest on it."""
+    situation: Situation
+    defined: bool = True
+    """False for a service that has ended."""
+    record_dies: bool = False
+    """The status is part of the definition: it went with it, and nothing is left to agree on."""
+    suspended: bool = False
+    wake_wish: str = ""
+    sleep_wish: str = ""
+    window: Window | None = None
+    """The schedule's present window."""
+    dependants_up: tuple[Key, ...] = ()
+    """What depends on it and is not asleep, or still runs: a forced sleep waits for these."""
+    dependency_sleeps: bool = False
+    """A forced sleep of something it depends on waits for this one."""
+    dependencies_ready: bool = True
+    needed: bool = False
+    """Something that depends on it is to be woken without a request."""
+    fail_fast: bool = False
+    waited: float = 0.0
+    """Seconds since the start of this wake was seen to be asked for."""
+    timeout: float = 60.0
+    """`wake.timeout` in seconds."""
+    stops_by_intent: bool = True
+    """Stops carry no version of their own beyond this process: an intent on record comes first."""
+    looked: bool = False
+    """The last look at the in-flight list, just now, found nothing."""
+    vetoed: str | None = None
+    """What the app said against its sleep; empty when it agreed; None when it was not asked."""
+    asks_app: bool = False
+    """`sleep.veto` is declared and an instance is there to ask."""
+    fenced: bool = False
+    """This controller fenced since the status was at this epoch."""
+    started: bool = False
+    """This controller scaled it up since the status was at this epoch."""
+    may_start: bool = True
+    """No back-off after a failure runs here."""
+    shutdown: bool = False
+    """WakeDock ends and `sleep.onExit` is `Sleep`."""

@@ -1,0 +1,88 @@
+"""*Wake* 5, and a start that nobody waits for or that fails."""
+
+from dataclasses import replace
+
+from wakedock_operator.core.backoff import backoff
+from wakedock_operator.core.lifecycle import Change, change
+from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureReason, Handled, Status, WakeReason
+
+from .facts import Facts
+from .steps import Fence, Probe, Rest, Start, Step, Write
+from .wishes import scaled
+
+UNNAMED = "somebody who leaves no name (kubectl scale, an autoscaler)"
+"""Who undid a sleep, where the workload does not tell."""
+
+
+def start(facts: Facts) -> Step:
+    """A wake that nobody's request asks for, or whose clients have left: what a gateway does in *Wake* 3 and 4, without a grant."""
+    backend = facts.backend
+    if backend.desired == 0:
+        return Start() if facts.may_start and facts.dependencies_ready else Rest()
+    unready = next((i.id for i in backend.live if not i.ready), None)
+    return Rest() if unready is None else Probe(unready)
+
+
+def wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
+    """*Wake* 5: fence, then write `Awake`. A generation that moved since `Asleep` moved the version too: earlier stops are void already."""
+    if not facts.fenced and not scaled(facts, status):
+        return Fence()
+    by = ""
+    if reason is WakeReason.SCALED and not facts.started:
+        by = facts.backend.scaled_by or UNNAMED
+    undone = 0
+    if by:
+        undone = status.undone + 1 if by == status.undone_by else 1
+    status = remembering(facts, replace(status, handled=handled_awake(facts, status), undone=undone, undone_by=by))
+    return Write(change(status, Change.WAKE, now=facts.now, woken_by=reason), Change.WAKE)
+
+
+def remembering(facts: Facts, status: Status) -> Status:
+    """With the count that others gave the workload, as long as there is one."""
+    backend = facts.backend
+    return status if backend.generation is None or backend.desired == 0 else replace(status, replicas=backend.desired)
+
+
+def give_up(facts: Facts, status: Status, failure: Failure) -> Step:
+    """A forced drain with the cause, and a back-off before the next start."""
+    failures = status.failures + 1
+    drain = Drain(DrainReason.START_FAILED, forced=True, cause=failure, backoff=backoff(failures))
+    counted = replace(status, failures=failures, failed=failure.id, handled=handled_awake(facts, status))
+    return Write(change(counted, Change.GIVE_UP, now=facts.now, drain=drain), Change.GIVE_UP)
+
+
+def given_up(facts: Facts, status: Status) -> Failure | None:
+    """The failure that ends this start: definitive, or unanswered for too long while nobody holds."""
+    failure = facts.backend.failure
+    known = {status.failed, *(() if status.stop is None else status.stop.instances)}
+    if failure is not None and failure.id not in known and (facts.fail_fast or not failure.healable):
+        return failure
+    if facts.waited > facts.timeout and not status.holding and facts.backend.desired > 0:
+        seen = f"; last seen: {failure.message}" if failure is not None else ""
+        message = f"no answer within wake.timeout ({facts.timeout:g} s){seen}"
+        reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
+        return Failure(f"{status.uid}/{status.epoch}", reason, message)
+    return None
+
+
+def handled_awake(facts: Facts, status: Status) -> Handled:
+    """Being awake meets the wish to wake and the edge of an `Awake` window."""
+    handled = status.handled
+    if facts.wake_wish:
+        handled = replace(handled, wake=facts.wake_wish)
+    if facts.window is not None and facts.window.awake:
+        handled = replace(handled, schedule=facts.window.began)
+    return handled
+
+
+def asked_by(status: Status) -> WakeReason:
+    """What made the gateways busy: a request has somebody who asked, the need of a dependant has not."""
+    named = any(r.asker is not None and r.epoch == status.epoch for r in status.gateways)
+    return WakeReason.REQUEST if named else WakeReason.DEPENDANT
+
+
+def up(facts: Facts, status: Status) -> bool:
+    """A settled workload above zero that answers. What a stop intent names has to be gone as well: `Awake` takes the intent away."""
+    backend = facts.backend.under(status)
+    doomed = facts.stops_by_intent and backend.terminating
+    return backend.desired > 0 and backend.settled and not doomed and any(i.ready for i in backend.live)
