@@ -1,0 +1,72 @@
+"""What a gateway knows about one service when it decides."""
+
+from dataclasses import dataclass
+
+from wakedock_operator.core.observation import Instance, Observation
+from wakedock_operator.core.status import ReportKind, Status
+
+from .memory import Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything a gateway knows about one service."""
+
+    gateway: str
+    status: Status
+    """As last seen; it may lag behind."""
+    memory: Memory
+    steering: str | None
+    """Where requests are sent now; None for the hold."""
+    held: bool
+    """Requests are parked here."""
+    wanted: bool = False
+    """A waiting page's visitor or a waking dependant needs it, without a parked request."""
+    refusing: bool = False
+    """What is held is to be refused: suspended, ended, or a failed start whose back-off runs."""
+    in_flight: bool = False
+    """The last answered look of this drain found something in flight."""
+    quiet: bool = False
+    """This drain: steered to the hold, an answered look, the quiet moment, then one zero."""
+    idle: bool = False
+    """The idle time-out has passed without a request."""
+    in_vain: bool = False
+    """Something waits here for so long, although the service is `Awake`, that those who read the status are told."""
+    patience_over: bool = False
+    """Something waits here for longer than `drainPatience`."""
+    backend: Observation | None = None
+    """The last consistent look since the last start, fence or change, in this epoch or as `keeps_look` says; None: look first."""
+    answered: str | None = None
+    """The instance that answered a probe, not doubted since by a request that came back."""
+    dependencies_ready: bool = True
+    may_start: bool = True
+    """No back-off after a failure runs here."""
+    stopping: bool = False
+    """The stop of a forced drain has a head start before the word about what waits, which would void it."""
+
+    @property
+    def asked(self) -> bool:
+        """Somebody waits for this service."""
+        return (self.held or self.wanted) and not self.refusing
+
+    @property
+    def said(self) -> ReportKind | None:
+        """What this gateway says about the present epoch."""
+        return self.status.report_of(self.gateway)
+
+    @property
+    def said_holding(self) -> bool:
+        """It says that requests wait here."""
+        entry = self.status.entry_of(self.gateway)
+        return entry is not None and entry.epoch == self.memory.epoch and entry.holding
+
+    @property
+    def target(self) -> Instance | None:
+        """Where a request may go, by the last look: an instance that is not terminating, nor about to be."""
+        live = () if self.backend is None else self.backend.under(self.status).live
+        return live[-1] if live else None
+
+    @property
+    def answers(self) -> bool:
+        """That instance has answered a probe."""
+        return self.target is not None and self.answered == self.target.id
