@@ -173,3 +173,62 @@ async def test_a_visit_of_a_dependant_wakes_the_chain(machine: Machine):
     assert machine.desk.visit(machine.question()) is None
     await machine.until(Serving.AWAKE)
     assert starts(machine) == ["db", "shop", "hello"]
+
+
+# A dependency that cannot be woken
+
+
+async def test_a_wake_whose_dependency_fails_has_failed_too_and_nothing_is_started_again_by_itself(machine: Machine):
+    await machine.start(*needing("Ready"))
+    machine.workloads.refused_starts[DB] = broken()
+    client = machine.ask()
+    assert isinstance(await client, Refusal)
+    await machine.asleep()
+    drain = machine.status().drain
+    assert drain is not None
+    assert drain.cause is not None
+    assert drain.cause.reason is FailureReason.DEPENDENCY_FAILED
+    assert drain.cause.message == "default/db, on which it depends, did not start: the app ended with exit code 1"
+    assert len(machine.events(EventKind.WAKE_FAILED)) == 1
+    tried = machine.workloads.did("start", DB)
+    await asyncio.sleep(600)
+    assert (machine.workloads.did("start", DB), machine.workloads.did("start")) == (tried, 0)
+
+
+async def test_a_command_whose_dependency_fails_is_handled(machine: Machine):
+    await machine.start(*needing("Ready"))
+    machine.workloads.refused_starts[DB] = broken()
+    await machine.catalog.ask(HELLO, wake="now")
+    await machine.until(lambda: machine.status().handled.wake == "now")
+    await machine.asleep()
+    tried = machine.workloads.did("start", DB)
+    await asyncio.sleep(600)
+    assert machine.workloads.did("start", DB) == tried
+    del machine.workloads.refused_starts[DB]
+    assert await machine.ask() == Granted()
+
+
+async def test_a_command_whose_dependency_is_suspended_fails(machine: Machine):
+    await machine.start(service(DB, hosts=[], suspend=True), service(HELLO, dependsOn=["db"]))
+    await machine.catalog.ask(HELLO, wake="now")
+    await machine.until(lambda: machine.status().handled.wake == "now")
+    drain = machine.status().drain
+    assert drain is not None
+    assert drain.cause is not None
+    assert drain.cause.message == "default/db, on which it depends, is suspended"
+
+
+async def test_a_wake_that_everybody_left_before_its_dependency_was_ready_ends(slow: Machine):
+    await slow.start(service(DB, hosts=[]), service(HELLO, dependsOn=["db"], wake={"timeout": "3s"}))
+    client = slow.ask()
+    answer = await client
+    assert isinstance(answer, Refusal)
+    assert answer.reason is RefusalReason.TIMED_OUT
+    await slow.until(lambda: slow.status().drain is not None)
+    drain = slow.status().drain
+    assert drain is not None
+    assert drain.cause is not None
+    assert (drain.cause.reason, drain.cause.message) == (
+        FailureReason.DEPENDENCY_FAILED,
+        "what it depends on was not ready within wake.timeout (3 s)",
+    )

@@ -40,7 +40,7 @@ def test_a_person_sees_and_steers_an_app(wakedock: Installation, kubectl: Kubect
     assert "is not pinned" in wakedock_("unpin", "hello")
     described = wakedock_("describe", "hello")
     assert f"{name} is awake" in described
-    assert "answers" in described
+    assert ", ready" in described
     assert wakedock_("logs", "hello")
     assert wakedock_("sleep", "hello") == f"{name} is asleep\n"
     events = json.loads(wakedock_("events", "hello", "-o", "json"))

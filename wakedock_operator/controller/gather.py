@@ -79,6 +79,7 @@ class Gatherer:
             dependants_up=tuple([k for k in needing if await self._up(k)]),
             dependency_sleeps=any([await self._sleeps_by_force(k) for k in self._dependencies(key)]),
             dependencies_ready=all(self._serves(k) for k in self._dependencies(key)),
+            dependency_failed=self._dependency_failed(key, wall),
             needed=any(self._wanted(k, wall) for k in needing),
             fail_fast=spec.wake.fail_fast,
             waited=0.0 if memory.waiting_since is None else now - memory.waiting_since,
@@ -140,17 +141,32 @@ class Gatherer:
         )
 
     def _wait(self, status: Status | None, backend: Observation, memory: Memory, now: float) -> None:
-        """How long a start has been waited for: from the first look that saw it under way."""
-        starting = status is not None and status.serving is not Serving.AWAKE and backend.desired > 0
-        if not starting:
+        """How long a wake has been waited for: from the first look that saw it asked for, and anew from the first that saw it started."""
+        waking = status is not None and status.serving is not Serving.AWAKE
+        starting = waking and backend.desired > 0
+        if not starting and not (waking and status is not None and status.busy):
             memory.waiting_since = None
-        elif memory.waiting_since is None:
+        elif memory.waiting_since is None or memory.starting is not starting:
             memory.waiting_since = now
+        memory.starting = starting
 
     def _dependencies(self, key: Key) -> Iterator[Key]:
         entry = self.snapshot.entries.get(key)
         if entry is not None:
             yield from entry.service.dependencies
+
+    def _dependency_failed(self, key: Key, wall: datetime) -> str:
+        """Why a dependency cannot be woken at present: suspended, or a failed start whose back-off runs."""
+        for each in self._dependencies(key):
+            entry, status = self.snapshot.entries.get(each), self.board.view(each)
+            if entry is not None and entry.service.spec.suspend:
+                return f"{each}, on which it depends, is suspended"
+            drain = None if status is None or status.serving is Serving.AWAKE or status.busy else status.drain
+            if status is None or drain is None or drain.cause is None:
+                continue
+            if status.serving is Serving.DRAINING or (wall - status.since).total_seconds() < drain.backoff:
+                return f"{each}, on which it depends, did not start: {drain.cause.message}"
+        return ""
 
     async def _not_asleep(self, key: Key) -> bool:
         """It serves, or it is waking: somebody waits for it, or it is started. A wake that was left before its start is none."""

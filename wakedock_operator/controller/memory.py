@@ -26,7 +26,9 @@ class Memory:
     fenced: int = -1
     """The epoch for which this controller fenced."""
     waiting_since: float | None = None
-    """Since when a start of this epoch is under way."""
+    """Since when gateways ask for a wake in this epoch, or, once that is so, since when its start is under way."""
+    starting: bool = False
+    """The start is under way."""
     started: bool = False
     """This controller started it, in this epoch."""
     next_probe: float = 0.0
@@ -43,7 +45,7 @@ class Memory:
             return
         age = max(0.0, (wall - status.since).total_seconds()) if self.epoch == -1 else 0.0
         self.epoch, self.epoch_since = status.epoch, now - age
-        self.waiting_since, self.started, self.looked, self.vetoed = None, False, False, None
+        self.waiting_since, self.starting, self.started, self.looked, self.vetoed = None, False, False, False, None
 
     def may_start(self, status: Status, now: float) -> bool:
         """No back-off after a failed start runs."""

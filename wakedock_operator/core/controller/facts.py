@@ -40,11 +40,13 @@ class Facts:
     dependency_sleeps: bool = False
     """A forced sleep of something it depends on waits for this one."""
     dependencies_ready: bool = True
+    dependency_failed: str = ""
+    """Why something that it depends on cannot be woken now; empty when it can."""
     needed: bool = False
     """Something that depends on it is to be woken without a request."""
     fail_fast: bool = False
     waited: float = 0.0
-    """Seconds since the start of this wake was seen to be asked for."""
+    """Seconds since this wake was seen to be asked for by gateways, or since it was seen to be started."""
     timeout: float = 60.0
     """`wake.timeout` in seconds."""
     stops_by_intent: bool = True

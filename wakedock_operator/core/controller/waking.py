@@ -52,17 +52,26 @@ def give_up(facts: Facts, status: Status, failure: Failure) -> Step:
 
 
 def given_up(facts: Facts, status: Status) -> Failure | None:
-    """The failure that ends this start: definitive, or unanswered for too long while nobody holds."""
+    """The failure that ends this wake: definitive, or not met for too long while nobody holds."""
     failure = facts.backend.failure
     known = {status.failed, *(() if status.stop is None else status.stop.instances)}
     if failure is not None and failure.id not in known and (facts.fail_fast or not failure.healable):
         return failure
-    if facts.waited > facts.timeout and not status.holding and facts.backend.desired > 0:
-        seen = f"; last seen: {failure.message}" if failure is not None else ""
-        message = f"no answer within wake.timeout ({facts.timeout:g} s){seen}"
-        reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
-        return Failure(f"{status.uid}/{status.epoch}", reason, message)
-    return None
+    this_wake = f"{status.uid}/{status.epoch}"
+    if this_wake in known:
+        return None
+    if facts.backend.desired == 0 and facts.dependency_failed:
+        return Failure(this_wake, FailureReason.DEPENDENCY_FAILED, facts.dependency_failed)
+    if facts.waited <= facts.timeout or status.holding:
+        return None
+    within = f"within wake.timeout ({facts.timeout:g} s)"
+    if facts.backend.desired == 0 and not facts.dependencies_ready:
+        return Failure(this_wake, FailureReason.DEPENDENCY_FAILED, f"what it depends on was not ready {within}")
+    if facts.backend.desired == 0:
+        return Failure(this_wake, FailureReason.NO_ANSWER, f"it was not started {within}, and nobody waits for it any more")
+    seen = f"; last seen: {failure.message}" if failure is not None else ""
+    reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
+    return Failure(this_wake, reason, f"no answer {within}{seen}")
 
 
 def handled_awake(facts: Facts, status: Status) -> Handled:
