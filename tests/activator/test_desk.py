@@ -173,3 +173,12 @@ async def test_a_follower_gets_the_present_progress_then_each_phase_with_the_typ
     assert seen[-1].typical == pytest.approx(2, abs=0.2)
     watching.cancel()
     await asyncio.wait({watching})
+
+
+async def test_a_visit_asks_for_one_start_and_a_failed_one_is_not_tried_again_by_itself(machine: Machine):
+    await machine.start(service())
+    machine.workloads.refused_starts[HELLO] = broken()
+    assert machine.desk.visit(machine.question()) is None
+    await machine.until(lambda: machine.status().failures == 1)
+    await asyncio.sleep(120)
+    assert machine.workloads.did("start") == 1

@@ -6,6 +6,7 @@ import stat
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -286,6 +287,17 @@ async def test_the_overview_counts_states_and_names_problems(client: Client, wor
     assert (overview["services"]["awake"], overview["services"]["asleep"], overview["services"]["failed"]) == (1, 1, 0)
     assert overview["problems"][0]["source"] == "/etc/services/x.yaml:3"
     assert overview["unreadable"] == ["/mnt/away"]
+
+
+async def test_the_overview_names_what_goes_on_by_its_last_good_definition_once(client: Client, world: World):
+    world.catalog.define("hello")
+    broken = "hello.yaml:4: spec.hosst: this field does not exist"
+    world.catalog.entries[HELLO] = replace(world.catalog.entries[HELLO], problem=broken)
+    overview = await (await client.get("/api/v1/system/overview")).json()
+    assert [each["message"] for each in overview["problems"]] == [f"{broken}; default/hello is served by its last good definition"]
+    world.catalog.problems = (Problem("hello.yaml", f"default/hello: {broken}"),)
+    overview = await (await client.get("/api/v1/system/overview")).json()
+    assert [each["message"] for each in overview["problems"]] == [f"default/hello: {broken}"]
 
 
 # Listeners

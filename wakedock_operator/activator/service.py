@@ -143,6 +143,7 @@ class Service:
         if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None and drain.cause != self.failure:
             self.failure = drain.cause
             self.refused_until = now + drain.backoff
+            self.visited_until = 0.0
 
     def granted(self) -> None:
         """The app has taken over: nobody waits, nothing has failed."""
@@ -156,8 +157,8 @@ class Service:
     def saw_failure(self, failure: Failure | None, now: float, *, fail_fast: bool) -> None:
         """Take in what the backend says went wrong, once for each failure.
 
-        A start that failed is answered with its cause until its back-off ends. A crash of an app that had answered is started again at once
-        by the next request, unless it crashed shortly before as well.
+        A start that failed is answered with its cause until its back-off ends; a visit asked for that one start, and for no other. A crash
+        of an app that had answered is started again at once by the next request, unless it crashed shortly before as well.
         """
         if failure is None or failure.id == self.seen_failure:
             return
@@ -170,6 +171,7 @@ class Service:
             self.failures = self.failures + 1 if again else 0
         elif self.attempt is not None and self.attempt.started_at is not None:
             self.failures += 1
+            self.visited_until = 0.0
         else:
             return
         self.failure = failure

@@ -1,6 +1,7 @@
 """WakeDock itself: health, metrics, overview, and the description of this API."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from aiohttp import web
 
@@ -9,6 +10,7 @@ from wakedock_operator.adapters.metrics import CONTENT_TYPE
 from wakedock_operator.api.endpoints import PORTS, Endpoint, json_answer
 from wakedock_operator.api.seeing import known, see
 from wakedock_operator.api.views import HealthView, Overview, SourceProblem, State
+from wakedock_operator.ports.catalog import Snapshot
 
 
 async def health(request: web.Request) -> web.StreamResponse:
@@ -23,6 +25,14 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     return web.Response(body=request.app[PORTS].metrics.render(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
+def _problems(snapshot: Snapshot) -> Iterator[SourceProblem]:
+    """What is not served at all, and what is served by its last good definition."""
+    yield from (SourceProblem(source=problem.source, message=problem.message) for problem in snapshot.problems)
+    for entry in snapshot.entries.values():
+        if entry.problem and not any(entry.problem in problem.message for problem in snapshot.problems):
+            yield SourceProblem(source=entry.source, message=f"{entry.problem}; {entry.key} is served by its last good definition")
+
+
 async def overview(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/system/overview`."""
     ports = request.app[PORTS]
@@ -33,7 +43,7 @@ async def overview(request: web.Request) -> web.StreamResponse:
             version=__version__,
             services={state: states[state] for state in State},
             held=int(ports.metrics.registry.get_sample_value("wakedock_held") or 0),
-            problems=tuple(SourceProblem(source=problem.source, message=problem.message) for problem in snapshot.problems),
+            problems=tuple(_problems(snapshot)),
             unreadable=snapshot.unreadable,
             events_dropped=int(ports.metrics.registry.get_sample_value("wakedock_journal_dropped_total") or 0),
         )
