@@ -20,6 +20,7 @@ from wakedock_operator.core.controller import (
     Write,
     decide,
     forced_by,
+    unwakeable,
 )
 from wakedock_operator.core.lifecycle import Change, Stage, stage_of
 from wakedock_operator.core.observation import Observation
@@ -390,3 +391,23 @@ def test_a_start_that_fails_in_a_forced_drain_is_counted_once():
     after = written(given)
     assert (after.epoch, after.failures, after.failed) == (EPOCH, 1, "one")
     assert isinstance(decide(replace(given, status=after)), Rest)
+
+
+AFTER_A_FAILURE = Drain(DrainReason.START_FAILED, forced=True, cause=BROKEN, backoff=4.0)
+
+
+@pytest.mark.parametrize(
+    "given, suspended, later, why",
+    [
+        pytest.param(None, True, 0, "is suspended", id="suspended, seen or not"),
+        pytest.param(None, False, 0, "", id="not seen yet"),
+        pytest.param(status(Stage.FORCED, drain=AFTER_A_FAILURE), False, 9, "did not start: exit code 1", id="its failed start is drained"),
+        pytest.param(status(Stage.ASLEEP, drain=AFTER_A_FAILURE), False, 3, "did not start: exit code 1", id="its back-off runs"),
+        pytest.param(status(Stage.ASLEEP, drain=AFTER_A_FAILURE), False, 4, "", id="its back-off is over"),
+        pytest.param(status(Stage.ASLEEP, says(BUSY), drain=AFTER_A_FAILURE), False, 3, "", id="it is being woken anew"),
+        pytest.param(status(Stage.ASLEEP), False, 0, "", id="it sleeps by idleness"),
+        pytest.param(status(Stage.AWAKE), False, 0, "", id="it serves"),
+    ],
+)
+def test_why_a_dependency_cannot_be_woken(given: Status | None, suspended: bool, later: int, why: str):
+    assert unwakeable(given, suspended=suspended, now=NOW + timedelta(seconds=later)) == why

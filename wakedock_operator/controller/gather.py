@@ -156,16 +156,12 @@ class Gatherer:
             yield from entry.service.dependencies
 
     def _dependency_failed(self, key: Key, wall: datetime) -> str:
-        """Why a dependency cannot be woken at present: suspended, or a failed start whose back-off runs."""
+        """The first dependency that cannot be woken at present, and why."""
         for each in self._dependencies(key):
-            entry, status = self.snapshot.entries.get(each), self.board.view(each)
-            if entry is not None and entry.service.spec.suspend:
-                return f"{each}, on which it depends, is suspended"
-            drain = None if status is None or status.serving is Serving.AWAKE or status.busy else status.drain
-            if status is None or drain is None or drain.cause is None:
-                continue
-            if status.serving is Serving.DRAINING or (wall - status.since).total_seconds() < drain.backoff:
-                return f"{each}, on which it depends, did not start: {drain.cause.message}"
+            entry = self.snapshot.entries.get(each)
+            why = controller.unwakeable(self.board.view(each), suspended=entry is not None and entry.service.spec.suspend, now=wall)
+            if why:
+                return f"{each}, on which it depends, {why}"
         return ""
 
     async def _not_asleep(self, key: Key) -> bool:

@@ -15,7 +15,7 @@ from .awake import ASK_AGAIN, UNDONE_SLEEPS
 from .draining import LIST_AGAIN, SILENCE
 from .facts import Facts
 from .steps import AskApp, Fence, Forget, LastLook, Probe, Rest, Start, Step, Stop, Write
-from .waking import UNNAMED, remembering
+from .waking import UNNAMED, remembering, unwakeable
 from .wishes import forced_by, wanted_by
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "decide",
     "forced_by",
     "rests_on_gateways",
+    "unwakeable",
     "wanted_by",
 ]
 

@@ -1,10 +1,11 @@
 """*Wake* 5, and a start that nobody waits for or that fails."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.lifecycle import Change, change
-from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureReason, Handled, Status, WakeReason
+from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureReason, Handled, Serving, Status, WakeReason
 
 from .facts import Facts
 from .steps import Fence, Probe, Rest, Start, Step, Write
@@ -72,6 +73,16 @@ def given_up(facts: Facts, status: Status) -> Failure | None:
     seen = f"; last seen: {failure.message}" if failure is not None else ""
     reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
     return Failure(this_wake, reason, f"no answer {within}{seen}")
+
+
+def unwakeable(status: Status | None, *, suspended: bool, now: datetime) -> str:
+    """Why a service cannot be woken at present: suspended, or a failed start whose back-off runs. Empty when it can."""
+    if suspended:
+        return "is suspended"
+    if status is None or status.serving is Serving.AWAKE or status.busy or status.drain is None or status.drain.cause is None:
+        return ""
+    waits = status.serving is Serving.DRAINING or (now - status.since).total_seconds() < status.drain.backoff
+    return f"did not start: {status.drain.cause.message}" if waits else ""
 
 
 def handled_awake(facts: Facts, status: Status) -> Handled:
