@@ -96,6 +96,8 @@ def test_who_undoes_three_sleeps_in_a_row_is_named_and_left_alone(wakedock: Inst
     shop, epoch = Seen(kubectl, "shop"), -1
     for _ in range(3):
         epoch = shop.until("Asleep", after=epoch)["epoch"]
+        # Before the stop, a count of one would change nothing and be nobody's write.
+        kubectl("wait", "--for=jsonpath={.spec.replicas}=0", "deployment/shop", "--timeout=30s")
         if named:
             kubectl.apply(workload("shop", replicas=1))
         else:
