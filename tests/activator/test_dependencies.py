@@ -1,10 +1,12 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.questions import Granted, Phase, Refusal, RefusalReason
-from wakedock_operator.core.status import FailureReason, ReportKind, Serving, WakeReason
+from wakedock_operator.core.observation import Observation
+from wakedock_operator.core.status import DrainReason, FailureReason, ReportKind, Serving, WakeReason
 from wakedock_operator.ports.journal import EventKind
 from wakedock_operator.resource import Key, WakeService
 
@@ -232,3 +234,76 @@ async def test_a_wake_that_everybody_left_before_its_dependency_was_ready_ends(s
         FailureReason.DEPENDENCY_FAILED,
         "what it depends on was not ready within wake.timeout (3 s)",
     )
+
+
+# A dependency that crashes under a dependant in use
+
+
+async def test_a_dependency_that_crashes_under_an_awake_dependant_is_started_again_at_once(machine: Machine):
+    await machine.start(*needing("Ready"))
+    await machine.woken()
+    machine.workloads.crash(DB, machine.instance(DB))
+    await machine.settle()
+    assert machine.runs(DB)
+    assert (machine.serving(DB), machine.service(DB).needed_by) == (Serving.AWAKE, set())
+    assert [event.reason for event in machine.events(EventKind.WOKE, DB)] == [WakeReason.DEPENDANT] * 2
+    assert machine.workloads.did("start") == 1
+
+
+async def test_one_that_takes_requests_is_started_again_too(machine: Machine):
+    await machine.start(service(DB), service(HELLO, dependsOn=["db"]))
+    await machine.woken()
+    machine.workloads.crash(DB, machine.instance(DB))
+    await machine.settle()
+    assert machine.edge.steering(DB) == machine.workloads._workloads[DB].instances[machine.instance(DB)].address
+
+
+async def test_every_dependant_in_use_needs_it_and_it_is_started_once(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(HELLO, dependsOn=["db"]), service(SHOP, dependsOn=["db"]))
+    await machine.woken()
+    await machine.woken(SHOP)
+    machine.workloads.crash(DB, machine.instance(DB))
+    await machine.settle()
+    assert machine.workloads.did("start", DB) == 2
+
+
+async def test_one_that_keeps_crashing_is_started_after_a_growing_back_off_as_long_as_the_dependant_is_in_use(machine: Machine):
+    await machine.start(*needing("Ready"))
+    await machine.woken()
+    machine.edge.busy(HELLO, 1)
+    downtimes = []
+    for _ in range(10):
+        machine.workloads.crash(DB, machine.instance(DB))
+        crashed = machine.time
+        await machine.settle()
+        await machine.until(lambda: machine.runs(DB))
+        await machine.settle()
+        downtimes.append(round(machine.time - crashed))
+    assert downtimes == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert machine.serving() is Serving.AWAKE
+
+
+async def test_one_that_crashes_while_nobody_uses_it_stays_down(machine: Machine):
+    await machine.start(*needing("Ready"))
+    await machine.woken()
+    await machine.asleep()
+    machine.workloads.crash(DB, machine.instance(DB))
+    await asyncio.sleep(600)
+    assert machine.workloads.did("start", DB) == 1
+
+
+async def test_where_a_backend_restarts_apps_itself_zero_is_somebodys_wish_and_the_dependant_sleeps_first(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+):
+    observe = machine.workloads.observe
+
+    async def counted(key: Key) -> Observation:
+        return replace(await observe(key), generation=1)
+
+    monkeypatch.setattr(machine.workloads, "observe", counted)
+    await machine.start(*needing("Ready"))
+    await machine.woken()
+    machine.workloads.crash(DB, machine.instance(DB))
+    await machine.asleep(DB)
+    assert (machine.serving(), machine.drained_by(DB)) == (Serving.ASLEEP, DrainReason.SCALED_TO_ZERO)
+    assert machine.workloads.did("start", DB) == 1

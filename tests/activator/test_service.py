@@ -135,7 +135,7 @@ def test_what_was_granted_has_no_failure_and_nobody_waits_for_it(hello: Service)
     starting(hello)
     hello.failure, hello.refused_until, hello.failures, hello.visited_until = CAUSE, 100.0, 3, 50.0
     hello.needed_by.add(SHOP)
-    hello.granted()
+    hello.granted(now=20.0)
     assert told(hello) == (None, 0.0)
     assert hello.failures == 0
     assert not hello.wanted(10.0)

@@ -1,4 +1,4 @@
-"""A dependant that wakes makes its gateway wake what it depends on."""
+"""A dependant that wakes makes its gateway wake what it depends on, and one that is awake makes it start again what crashed."""
 
 from collections.abc import Iterable, Mapping
 
@@ -30,8 +30,9 @@ class Dependencies:
                 self._queue.add(key)
 
     def changed(self, key: Key) -> None:
-        """Something about `key` changed: what waits for it looks again."""
-        self._add(k for k in self._dependants.get(key, ()) if (s := self._services.get(k)) is not None and s.attempt is not None)
+        """Something about `key` changed: what waits for it, or works with it, looks again."""
+        dependants = (self._services.get(k) for k in self._dependants.get(key, ()))
+        self._add(s.key for s in dependants if s is not None and (s.attempt is not None or s.steering is not None))
 
     def moved(self, service: Service) -> None:
         """`service` was seen to run, or takes requests: who needed it goes on."""
@@ -44,7 +45,8 @@ class Dependencies:
     async def ready(self, service: Service, *, asked: bool, now: float) -> bool:
         """Whether `service` may start as far as its dependencies go; asks for what is not up, and takes the need back when nobody asks.
 
-        What was only to be started first is needed until it is up, although `service` may serve before that.
+        What was only to be started first is needed until it is up, although `service` may serve before that; and what crashed under a
+        `service` in use is needed again, as no request of its own may ever come.
         """
         if service.entry is None:
             return True
@@ -54,8 +56,10 @@ class Dependencies:
             if other is None:
                 continue
             together = dependency.wait is DependencyWait.STARTED
-            if not (asked or (together and service.steering is not None)) or self._up(other):
-                if service.key in other.needed_by:
+            needs = service.key in other.needed_by
+            in_use = service.steering is not None and (together or needs or self._crashed(other))
+            if not (asked or in_use) or self._up(other):
+                if needs:
                     other.needed_by.remove(service.key)
                     self._queue.add(other.key)
                 continue
@@ -64,7 +68,7 @@ class Dependencies:
             if refusal is not None:
                 if asked:
                     self._fail(service, other, now + refusal.retry_after)
-            elif service.key not in other.needed_by:
+            elif not needs:
                 other.ask(None, now)
                 other.needed_by.add(service.key)
                 self._queue.add(other.key)
@@ -75,6 +79,12 @@ class Dependencies:
 
     def _up(self, other: Service) -> bool:
         return self._stays(other) and (other.steering is not None or other.answered is not None)
+
+    def _crashed(self, other: Service) -> bool:
+        """It ended by itself while awake. Where a backend counts what is asked of it, it restarts apps, and zero is somebody's wish."""
+        status = self._board.view(other.key)
+        awake = status is not None and status.serving is Serving.AWAKE
+        return awake and other.backend is not None and other.backend.desired == 0 and other.backend.generation is None
 
     def _stays(self, other: Service) -> bool:
         """It is not on its way to sleep: no drain, or one that this gateway has ended by letting something through."""

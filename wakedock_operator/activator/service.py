@@ -17,7 +17,7 @@ from .questions import Phase, Question, Refusal, RefusalReason
 IN_VAIN = 10.0
 """Seconds for which a request waits for an app that is awake and does not answer, before its status says so."""
 CRASH_LOOP = 60.0
-"""Seconds: a crash that follows another one sooner than this is started again only after a back-off."""
+"""Seconds: a crash that follows another one, or the back-off after it, sooner than this is started again only after a back-off."""
 
 
 @dataclass(slots=True)
@@ -145,14 +145,15 @@ class Service:
             self.refused_until = now + drain.backoff
             self.visited_until = 0.0
 
-    def granted(self) -> None:
-        """The app has taken over: nobody waits, nothing has failed."""
+    def granted(self, now: float) -> None:
+        """The app has taken over: nobody waits, nothing has failed. Whether it stays up for longer than the last time is to be seen."""
         self.attempt = None
         self.visited_until = 0.0
         self.needed_by.clear()
         self.failure = None
         self.refused_until = 0.0
-        self.failures = 0
+        if not self._crashes_again(now):
+            self.failures = 0
 
     def saw_failure(self, failure: Failure | None, now: float, *, fail_fast: bool) -> None:
         """Take in what the backend says went wrong, once for each failure.
@@ -166,9 +167,8 @@ class Service:
         if failure.healable and not fail_fast:
             return
         if failure.id == self.answered:
-            again = self.crashed_at is not None and now - self.crashed_at < CRASH_LOOP
+            self.failures = self.failures + 1 if self._crashes_again(now) else 0
             self.crashed_at = now
-            self.failures = self.failures + 1 if again else 0
         elif self.attempt is not None and self.attempt.started_at is not None:
             self.failures += 1
             self.visited_until = 0.0
@@ -176,3 +176,7 @@ class Service:
             return
         self.failure = failure
         self.refused_until = now + backoff(self.failures)
+
+    def _crashes_again(self, now: float) -> bool:
+        """A crash at this moment would follow the last one soon."""
+        return self.crashed_at is not None and now - self.crashed_at - backoff(self.failures) < CRASH_LOOP

@@ -201,7 +201,7 @@ class Steps:
         if service.attempt is not None:
             self._woke(service, service.attempt)
         self._dependencies.moved(service)
-        service.granted()
+        service.granted(now)
         return due
 
     def _woke(self, service: Service, attempt: Attempt) -> None:
