@@ -4,9 +4,12 @@ import asyncio
 import errno
 import os
 
+import pytest
+
 from tests.machine import DB, HELLO, SHOP, Machine, in_fake_time, service
 from wakedock_operator.activator.questions import Granted
-from wakedock_operator.core.status import Serving
+from wakedock_operator.core.status import ReportKind, Serving, WakeReason
+from wakedock_operator.ports.journal import EventKind
 from wakedock_operator.resource import Key
 
 pytestmark = in_fake_time
@@ -79,3 +82,37 @@ async def test_with_the_controller_dead_a_dependant_waits_at_rest_for_a_dependen
         await asyncio.sleep(1)
     assert work.writes < 20
     assert await asked == Granted()
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["the client asks again", "the client has left"])
+async def test_a_wake_that_spans_the_death_of_the_gateway_is_told_once_by_its_successor(machine: Machine, patient: bool):
+    machine.workloads.prompt = False
+    await machine.start(service())
+    machine.ask()
+    await machine.settle()
+    assert machine.said() is ReportKind.BUSY
+    asked_at = machine.time
+    await machine.kill("gateway")
+    await asyncio.sleep(2)
+    machine.start_gateway()
+    if patient:
+        machine.ask(age=machine.time - asked_at, path="/again")
+    await machine.settle()
+    machine.workloads.answer(HELLO, machine.workloads.appear(HELLO))
+    await machine.until(Serving.AWAKE)
+    await machine.settle()
+    (woke,) = machine.events(EventKind.WOKE)
+    assert (woke.reason, woke.asker is not None) == (WakeReason.REQUEST, True)
+    assert woke.phases["granted"] >= (2.0 if patient else 0.0)
+    assert machine.count("wakes", outcome="awake", cause="Request") == 1
+
+
+async def test_one_that_failed_before_the_death_of_the_gateway_is_not_told_again(machine: Machine):
+    await machine.start(service())
+    await machine.woken()
+    await machine.asleep()
+    await machine.kill("gateway")
+    machine.start_gateway()
+    await asyncio.sleep(5)
+    assert machine.service().attempt is None
+    assert len(machine.events(EventKind.WOKE)) == 1

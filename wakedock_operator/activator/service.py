@@ -114,11 +114,11 @@ class Service:
         return Refusal(RefusalReason.TIMED_OUT, FailureReason.NO_ANSWER if seen is None else seen.reason)
 
     def ask(self, question: Question | None, now: float) -> None:
-        """Somebody asks: the attempt begins, unless somebody waits already."""
+        """Somebody asks: the attempt begins, unless somebody waits already. A question may be older than this process."""
         last = self.attempt
         if last is None or self.asked_since(now) is None:
-            asker = None if question is None else question.asker
-            self.attempt = Attempt(now, asker, announced=last is not None and last.announced)
+            asker, age = (None, 0.0) if question is None else (question.asker, question.age)
+            self.attempt = Attempt(now - age, asker, announced=last is not None and last.announced)
 
     def dial_came_back(self) -> None:
         """A question came although requests are steered to the app: what was seen of the backend may be older than that."""

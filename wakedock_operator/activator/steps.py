@@ -108,6 +108,11 @@ class Steps:
         if not gateway.keeps_look(service.memory, status):
             service.backend = None
         service.adopted(status, now)
+        if restarted and status.serving is Serving.ASLEEP and status.report_of(self._name) is ReportKind.BUSY:
+            # Said by its predecessor: the wake that follows is this gateway's to tell.
+            said = status.entry_of(self._name)
+            service.attempt = service.attempt or Attempt(now, None if said is None else said.asker)
+            service.attempt.announced = True
         if status.serving is Serving.AWAKE:
             service.touched = False
             service.last_request = now
