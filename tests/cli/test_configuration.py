@@ -114,6 +114,8 @@ FAILS: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
     "patience is longer than nothing": ({"drain_patience": "0s"}, {}, "", "longer than 0s"),
     "a network has no bits behind the prefix": ({"trusted_proxies": "10.0.0.1/8"}, {}, "", "not an IP address or network"),
     "a short token is refused": ({"api_token": "hunter2"}, {}, "", "at least 16"),
+    "an address twice": ({"listen": ":80,:81,:80"}, {}, "", "--listen: ':80' is there twice"),
+    "the API where the apps are": ({"listen": ":80", "api_listen": ":80", "api_token": "0" * 16}, {}, "", "--api-listen: ':80' is where"),
     "an open API needs a token": ({"api_listen": ":9000"}, {}, "", "--api-listen: ':9000' can be reached from other machines"),
     "a port has a range": ({"listen": ":65536"}, {}, "", "between 1 and 65535"),
     "a socket needs its whole path": ({"listen": "unix/app.sock"}, {}, "", "whole path"),

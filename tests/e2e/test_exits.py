@@ -1,6 +1,9 @@
 """A start that cannot work ends with one clear sentence and an exit code of its own, and disturbs nothing."""
 
 import asyncio
+import json
+import os
+import signal
 import socket
 from pathlib import Path
 
@@ -63,6 +66,14 @@ echo 'v2.6.2 h1:old'
 """
 
 
+HANGING = """#!/bin/sh
+test "$1" != version || exec echo 'v2.99.0 h1:new'
+test ! -p "$0.started" || echo $$ >"$0.started"
+exec sleep 600
+"""
+"""A Caddy that says its version and answers nothing; to a pipe beside it, it tells its process."""
+
+
 @pytest.mark.parametrize("script, code, says", [(None, ExitCode.CADDY_MISSING, "caddy"), (OLD, ExitCode.CADDY_TOO_OLD, "2.11.4")])
 async def test_a_caddy_that_is_not_there_or_too_old_is_said(
     tmp_path: Path, runtime_dir: Path, script: str | None, code: ExitCode, says: str
@@ -75,6 +86,59 @@ async def test_a_caddy_that_is_not_there_or_too_old_is_said(
         found, said = await ended(installation)
         assert found == code
         assert says in one_sentence(said)
+
+
+async def test_a_caddy_that_hangs_is_given_up_and_ended(tmp_path: Path, runtime_dir: Path):
+    binary = tmp_path / "caddy"
+    binary.write_text(HANGING)
+    binary.chmod(0o755)
+    async with installed(tmp_path, runtime_dir, "--caddy", str(binary)) as installation:
+        code, said = await ended(installation)
+        assert code == ExitCode.CADDY_FAILED
+        sentence = one_sentence(said)
+        assert "did not answer" in sentence
+        assert not running(int(sentence.split("(pid ")[1].split(")")[0]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_a_start_that_waits(tmp_path: Path, runtime_dir: Path, number: signal.Signals):
+    binary = tmp_path / "caddy"
+    binary.write_text(HANGING)
+    binary.chmod(0o755)
+    async with installed(tmp_path, runtime_dir, "--caddy", str(binary)) as installation:
+        os.mkfifo(f"{binary}.started")
+        await installation.launch()
+        assert installation.process is not None
+        pid = int(await asyncio.to_thread(Path(f"{binary}.started").read_text))
+        assert running(pid)
+        installation.process.send_signal(number)
+        assert await installation.process.wait() == 0
+        assert not running(pid)
+
+
+async def test_where_the_api_cannot_listen_nothing_is_left_running(tmp_path: Path, runtime_dir: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with installed(tmp_path, runtime_dir, "--api-listen", address) as installation:
+            code, said = await ended(installation)
+            assert code == ExitCode.PORT_IN_USE
+            assert address in one_sentence(said)
+            started = json.loads(next(line for line in said.splitlines() if '"caddy started"' in line))
+            assert not running(started["pid"])
+
+
+async def test_where_the_api_cannot_listen_a_caddy_that_serves_goes_on(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as first:
+        await first.start()
+        await first.kill()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            second = Installation(tmp_path, runtime_dir, "--api-listen", f"127.0.0.1:{taken.getsockname()[1]}")
+            second.port = first.port
+            code, _ = await ended(second)
+        assert code == ExitCode.PORT_IN_USE
+        assert running(first.caddy_pid())
+        assert (await ask(first.port, "web.test")).status == 404
+        await first.start()
 
 
 async def test_a_data_directory_that_is_a_file_is_said(tmp_path: Path, runtime_dir: Path):

@@ -142,11 +142,17 @@ class Running:
 async def serving(parts: Parts) -> AsyncIterator[Running]:
     """Caddy adopted or started, holds answered, both halves at work.
 
-    At the end Caddy is left running, unless `shut_down` was called. Raises WakeDockError when the start is impossible.
+    At the end Caddy is left running, unless `shut_down` was called. Raises WakeDockError when the start is impossible: then a Caddy that
+    was started for it is ended.
     """
     async with AsyncExitStack() as closing:
-        await _start_caddy(parts.edge)
-        closing.push_async_callback(parts.edge.release)
+        adopted = await _start_caddy(parts.edge)
+        leave = parts.edge.release if adopted else parts.edge.stop
+
+        async def leave_caddy() -> None:
+            await leave()
+
+        closing.push_async_callback(leave_caddy)
         # An adopted Caddy asks at once, and asks again until it is heard: nobody answers before the services are known.
         parts.activator.take_over()
         keeping = asyncio.create_task(_keep(parts), name="keep")
@@ -155,6 +161,7 @@ async def serving(parts: Parts) -> AsyncIterator[Running]:
         runner = await serve(app, parts.directories.runtime / "activator.sock")
         closing.push_async_callback(runner.cleanup)
         await _serve_api(parts, keeping, closing)
+        leave = parts.edge.release
         yield Running(parts, keeping, app)
 
 
@@ -209,9 +216,10 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
-async def _start_caddy(edge: CaddyEdge) -> None:
+async def _start_caddy(edge: CaddyEdge) -> bool:
+    """Whether it ran already."""
     try:
-        await edge.start()
+        return await edge.start()
     except CaddyError as error:
         for kind, foreseen in _START_ERRORS:
             if isinstance(error, kind):

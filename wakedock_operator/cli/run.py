@@ -23,24 +23,33 @@ def run(settings: Settings) -> int:
 
 
 async def _run(settings: Settings, directories: Directories) -> int:
-    asked, urged = asyncio.Event(), asyncio.Event()
+    asked, urged, started = asyncio.Event(), asyncio.Event(), False
+    this = asyncio.current_task()
 
     def stop() -> None:
         (urged if asked.is_set() else asked).set()
+        if not started and this is not None:
+            this.cancel()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    async with composed(settings, directories) as parts, serving(parts) as running, asyncio.TaskGroup() as tasks:
-        ready = tasks.create_task(_tell_ready(parts), name="ready")
-        asking = tasks.create_task(asked.wait(), name="signal")
-        await asyncio.wait({running.keeping, asking}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if asking.done():
-            await _stop(running, urged)
-        else:
-            asking.cancel()
-            running.keeping.result()
+    try:
+        async with composed(settings, directories) as parts, serving(parts) as running, asyncio.TaskGroup() as tasks:
+            started = True
+            ready = tasks.create_task(_tell_ready(parts), name="ready")
+            asking = tasks.create_task(asked.wait(), name="signal")
+            await asyncio.wait({running.keeping, asking}, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            if asking.done():
+                await _stop(running, urged)
+            else:
+                asking.cancel()
+                running.keeping.result()
+    except asyncio.CancelledError:
+        if started:
+            raise
+        log.info("stopped before the start was over")
     return 0
 
 

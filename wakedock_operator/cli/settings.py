@@ -1,6 +1,7 @@
 """The options of `wakedock run`: one model for flags, environment variables and the configuration file."""
 
 import ipaddress
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
@@ -108,6 +109,13 @@ class Serving(BaseModel):
         description="How long a request is held behind a forced sleep that something in flight delays, before the sleep gives way.",
     )
 
+    @model_validator(mode="after")
+    def _listens_once(self) -> Self:
+        again = next((address for address, times in Counter(self.listen).items() if times > 1), None)
+        if again is not None:
+            raise mistake_at("listen", message=f"{again!r} is there twice; name each address once")
+        return self
+
 
 class Logging(BaseModel):
     """How a process tells what it does."""
@@ -174,6 +182,12 @@ class Settings(Logging, Serving, Sources):
                 "api_listen",
                 message=f"'{self.api_listen}' can be reached from other machines, so it needs an API token (WAKEDOCK_API_TOKEN)",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _api_elsewhere(self) -> Self:
+        if self.api_listen in self.listen:
+            raise mistake_at("api_listen", message=f"'{self.api_listen}' is where the apps are served; choose an address of its own")
         return self
 
 

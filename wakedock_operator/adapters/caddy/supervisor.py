@@ -18,8 +18,10 @@ from wakedock_operator.adapters.caddy.process import Process
 from wakedock_operator.adapters.caddy.render import skeleton
 from wakedock_operator.ports.edge import EdgeUnavailable
 
-START = 120.0
-"""Seconds within which a started Caddy must answer; ten thousand services take some."""
+START = 20.0
+"""Seconds within which a Caddy must answer that is started without routes."""
+START_AGAIN = 120.0
+"""Seconds within which one must answer that is started with what was in force; ten thousand services take some."""
 FIRST_BACKOFF = 0.1
 LONGEST_BACKOFF = 30.0
 STEADY = 60.0
@@ -73,7 +75,7 @@ class Supervisor:
         if not adopted:
             check_listeners(options.listen)
             replace_file(options.configuration, json.dumps(skeleton(options)).encode())
-            await self._spawn()
+            await self._spawn(within=START)
         self._watch = asyncio.create_task(self._keep_running(), name="caddy-supervisor")
         return adopted
 
@@ -119,7 +121,7 @@ class Supervisor:
             backoff = min(backoff * 2, LONGEST_BACKOFF)
             try:
                 async with self.changing:
-                    await self._spawn()
+                    await self._spawn(within=START_AGAIN)
                 self.restarts += 1
             except (CaddyError, OSError) as error:
                 log.warning("caddy could not be started", error=str(error), next_try_in=backoff)
@@ -136,8 +138,8 @@ class Supervisor:
                 log.warning("caddy cannot be watched; it is looked at again", pid=process.pid, error=str(error))
                 await asyncio.sleep(1)
 
-    async def _spawn(self) -> None:
-        """Start with the configuration in the file, and wait until it answers. Raises CaddyError, OSError."""
+    async def _spawn(self, *, within: float) -> None:
+        """Start with the configuration in the file, and wait so many seconds until it answers. Raises CaddyError, OSError."""
         options = self._options
         self._process = None
         bound_output(options.log)
@@ -149,15 +151,15 @@ class Supervisor:
             os.close(output)
         try:
             process.record(options.pid_file)
-            await self._answers(process, size)
+            await self._answers(process, size, within)
         except BaseException:
             await process.stop(grace=0)
             raise
         self._process = process
         log.info("caddy started", pid=process.pid)
 
-    async def _answers(self, process: Process, size: int) -> None:
-        deadline = time.monotonic() + START
+    async def _answers(self, process: Process, size: int, within: float) -> None:
+        deadline = time.monotonic() + within
         ended = asyncio.ensure_future(process.ended())
         try:
             while time.monotonic() < deadline:
@@ -168,7 +170,7 @@ class Supervisor:
                     await asyncio.wait([ended], timeout=0.05)
                 if ended.done():
                     raise CaddyError(f"Caddy ended at its start: {last_words(self._options.log, size)}")
-            raise CaddyError(f"Caddy (pid {process.pid}) did not answer on {self._options.admin_socket} within {START:.0f} s of its start")
+            raise CaddyError(f"Caddy (pid {process.pid}) did not answer on {self._options.admin_socket} within {within:.0f} s of its start")
         finally:
             ended.cancel()
 
