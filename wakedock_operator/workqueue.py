@@ -109,7 +109,7 @@ class WorkQueue(Generic[K]):
                     self._tell("done")
                 except Unreachable as error:
                     self._tell("unreachable")
-                    log.warning("nobody answers", queue=self._name, service=str(key), error=str(error), again_in=AWAY)
+                    log.warning("cannot go on at present", queue=self._name, service=str(key), error=str(error), again_in=AWAY)
                     due = loop.time() + AWAY
                 except Exception as error:
                     slot.failures += 1

@@ -27,6 +27,7 @@ from wakedock_operator.core.status import (
 )
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.fakes.board import FakeBoard
+from wakedock_operator.ports.unreachable import Unreachable
 from wakedock_operator.resource import Key
 
 HELLO, OTHER = Key("default", "hello"), Key("default", "other")
@@ -216,11 +217,11 @@ async def test_a_write_that_the_disk_refuses_changes_nothing(tmp_path: Path, mon
 
     with monkeypatch.context() as disk:
         disk.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(Unreachable, match="No space left"):
             await board.swap(HELLO, first, status(epoch=1))
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(Unreachable, match="No space left"):
             await board.report(HELLO, "u1", BUSY)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(Unreachable, match="No space left"):
             await board.swap(OTHER, None, status("u2"))
     assert board.keys() == {HELLO}
     assert board.view(HELLO) == first
@@ -237,7 +238,7 @@ async def test_a_removal_that_the_disk_refuses_changes_nothing(tmp_path: Path, m
 
     with monkeypatch.context() as disk:
         disk.setattr(Path, "unlink", refuse)
-        with pytest.raises(OSError, match="Read-only"):
+        with pytest.raises(Unreachable, match="Read-only"):
             await board.remove(HELLO, "u1")
     assert board.view(HELLO) == first
 

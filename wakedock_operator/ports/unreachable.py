@@ -2,4 +2,4 @@
 
 
 class Unreachable(OSError):
-    """What was asked did not answer, and nothing is known: ask again in a moment, as long as it takes."""
+    """What was asked did not answer, or has no room, and nothing changed: ask again in a moment, as long as it takes."""

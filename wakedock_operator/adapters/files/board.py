@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from wakedock_operator.core.status import Status
 from wakedock_operator.ports.fakes.board import FakeBoard
+from wakedock_operator.ports.unreachable import Unreachable
 from wakedock_operator.resource import Key
 
 _SUFFIX = ".json"
@@ -17,7 +18,7 @@ _record: TypeAdapter[Status] = TypeAdapter(Status)
 
 
 class RecordBoard(FakeBoard):
-    """`Board` over `DIRECTORY/namespace.name.json`. A write that the file system refuses raises OSError and changes nothing."""
+    """`Board` over `DIRECTORY/namespace.name.json`. A write that the file system refuses raises Unreachable and changes nothing."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__()
@@ -35,13 +36,21 @@ class RecordBoard(FakeBoard):
     def _keep(self, key: Key, status: Status) -> None:
         path = self._path(key)
         scratch = path.with_suffix(".new")
-        self._directory.mkdir(exist_ok=True)  # somebody may have cleared the runtime directory
-        scratch.write_bytes(json.dumps(_record.dump_python(status, mode="json"), indent=1).encode())
-        scratch.replace(path)
+        content = json.dumps(_record.dump_python(status, mode="json"), indent=1).encode()
+        try:
+            self._directory.mkdir(exist_ok=True)  # somebody may have cleared the runtime directory
+            scratch.write_bytes(content)
+            scratch.replace(path)
+        except OSError as error:
+            raise Unreachable(f"the record {path} cannot be written: {error.strerror}") from error
         super()._keep(key, status)
 
     def _drop(self, key: Key) -> None:
-        self._path(key).unlink(missing_ok=True)
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unreachable(f"the record {path} cannot be removed: {error.strerror}") from error
         super()._drop(key)
 
     def _path(self, key: Key) -> Path:
