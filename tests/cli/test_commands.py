@@ -274,6 +274,7 @@ async def test_a_pin_that_a_restart_forgets_is_warned_about(run: Run, running: P
         (("wake", "a/b/c"), ExitCode.UNKNOWN_SERVICE, "namespace/name"),
         (("wake", "hello", "--timeout", "soon"), ExitCode.USAGE, "is not a duration"),
         (("pin", "hello", "--for", "2 hours"), ExitCode.USAGE, "is not a duration"),
+        (("pin", "hello", "--for", "0s"), ExitCode.USAGE, "longer than 0s"),
         (("pin", "hello"), ExitCode.USAGE, "--for"),
         (("dance",), ExitCode.USAGE, "No such command"),
         (("ls", "-o", "xml"), ExitCode.USAGE, "xml"),

@@ -67,7 +67,7 @@ class Files(Source):
     def __init__(self, root: Path) -> None:
         self.folder, self.elsewhere = root / "services", root / "elsewhere"
         self.folder.mkdir()
-        self.files = FileCatalog([self.folder], data=root / "data", accepts=lambda service: None)
+        self.files = FileCatalog([self.folder], data=root / "data", refusals=lambda service: ())
         super().__init__(self.files)
 
     async def define(self, key: Key = WEB, **spec: Any) -> Entry:

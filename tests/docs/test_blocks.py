@@ -12,7 +12,7 @@ import yaml
 
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
 from wakedock_operator.adapters.files.check import check
-from wakedock_operator.adapters.process.definition import refusal
+from wakedock_operator.adapters.process.definition import refusals
 from wakedock_operator.cli.configuration import load
 from wakedock_operator.cli.main import app
 from wakedock_operator.cli.settings import configuration_schema
@@ -50,7 +50,7 @@ def test_definitions_have_no_mistake(block: Block, tmp_path: Path):
     documents += [complete({"spec": {"hosts": []}}) | {"metadata": {"name": name}} for name in needed - known]
     file = tmp_path / "shown.yaml"
     file.write_text(yaml.safe_dump_all(documents))
-    assert [str(mistake) for mistake in check([file], refusal)] == []
+    assert [str(mistake) for mistake in check([file], refusals)] == []
 
 
 @pytest.mark.parametrize("block", of_kind("config"), ids=str)

@@ -13,7 +13,7 @@ import yaml
 from tests.e2e.connection import Answer, ask
 from tests.e2e.installation import Installation, installed
 from wakedock_operator.adapters.files.check import check
-from wakedock_operator.adapters.process.definition import refusal
+from wakedock_operator.adapters.process.definition import refusals
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted((EXAMPLES / "services").glob("*.yaml"))
@@ -26,11 +26,11 @@ def names(file: Path) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_each_example_has_no_mistake(file: Path):
-    assert check([file], refusal) == []
+    assert check([file], refusals) == []
 
 
 def test_all_examples_can_be_served_together():
-    assert check([EXAMPLES / "services"], refusal) == []
+    assert check([EXAMPLES / "services"], refusals) == []
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

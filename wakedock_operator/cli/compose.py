@@ -21,6 +21,7 @@ from wakedock_operator.adapters.files.board import RecordBoard
 from wakedock_operator.adapters.files.catalog import FileCatalog
 from wakedock_operator.adapters.files.journal import FileJournal
 from wakedock_operator.adapters.metrics import Metrics, watch_loop_lag
+from wakedock_operator.adapters.process.definition import refusals
 from wakedock_operator.adapters.process.workloads import ProcessWorkloads
 from wakedock_operator.api.gate import Gate
 from wakedock_operator.api.ports import Health, Ports
@@ -94,7 +95,7 @@ async def composed(settings: Settings, directories: Directories) -> AsyncIterato
         closing.push_async_callback(journal.close)
         workloads = await ProcessWorkloads.open(runtime=directories.runtime, data=directories.data)
         closing.push_async_callback(workloads.close)
-        catalog = FileCatalog(settings.files, data=directories.data, accepts=workloads.refusal)
+        catalog = FileCatalog(settings.files, data=directories.data, refusals=refusals)
         await catalog.load()
         board = RecordBoard(directories.runtime / "status")
         edge = CaddyEdge(caddy_options(settings, directories, services=len(catalog.current().entries)))

@@ -91,14 +91,19 @@ IMAGE_NEEDED = "this field is needed on Kubernetes: the container image, such as
 PORT_NEEDED = "this field is needed on Kubernetes where there are hosts, a service or a readiness that asks the port"
 
 
-def refusal(service: WakeService, backend: Backend) -> str | None:
-    """The first field of `service` that `backend` cannot honour, as `field: reason`; None when there is none."""
+def refusals(service: WakeService, backend: Backend) -> Iterator[str]:
+    """Every field of `service` that `backend` cannot honour, or that it needs and that is not there, as `field: reason`."""
     for limit in LIMITS:
         if limit.backend is backend:
             for place, value in _values(service.spec, limit.field):
                 if limit.refuses(value):
-                    return f"spec.{place}: {limit.reason}"
-    return _needs[backend](service)
+                    yield f"spec.{place}: {limit.reason}"
+    yield from _needs[backend](service)
+
+
+def refusal(service: WakeService, backend: Backend) -> str | None:
+    """The first of `refusals`; None when there is none."""
+    return next(refusals(service, backend), None)
 
 
 def limits_of(field: str) -> Iterator[Limit]:
@@ -112,30 +117,30 @@ def asks_port(spec: Spec) -> bool:
     return bool(spec.hosts) or spec.service is not None or (readiness is not None and readiness.command is None)
 
 
-def _needed_by_processes(service: WakeService) -> str | None:
+def _needed_by_processes(service: WakeService) -> Iterator[str]:
     app = service.spec.app
-    return f"spec.app.command: {COMMAND_NEEDED}" if app is not None and not app.command else None
+    if app is not None and not app.command:
+        yield f"spec.app.command: {COMMAND_NEEDED}"
 
 
-def _needed_by_kubernetes(service: WakeService) -> str | None:
+def _needed_by_kubernetes(service: WakeService) -> Iterator[str]:
     spec, name = service.spec, service.metadata.name
     if len(name) > MAX_NAME or not name[0].isalpha():
-        return f"metadata.name: {NAME_NEEDED}"
+        yield f"metadata.name: {NAME_NEEDED}"
     if spec.app is not None and spec.app.image is None:
-        return f"spec.app.image: {IMAGE_NEEDED}"
+        yield f"spec.app.image: {IMAGE_NEEDED}"
     if spec.port is None and asks_port(spec):
-        return f"spec.port: {PORT_NEEDED}"
+        yield f"spec.port: {PORT_NEEDED}"
     for place, text in spec.app.templates() if spec.app is not None else ():
         for dependency in dependency_references(text):
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-            return (
+            yield (
                 f"spec.app{where}: $(PORT:{dependency}) is a port of the machine that WakeDock runs on; on Kubernetes write the name and "
                 f"port of the dependency's Service, such as {dependency}:80"
             )
-    return None
 
 
-_needs: dict[Backend, Callable[[WakeService], str | None]] = {
+_needs: dict[Backend, Callable[[WakeService], Iterator[str]]] = {
     Backend.PROCESS: _needed_by_processes,
     Backend.KUBERNETES: _needed_by_kubernetes,
 }

@@ -33,7 +33,7 @@ class Installation:
         self.catalog = self._new([self.services])
 
     def _new(self, paths: list[Path]) -> FileCatalog:
-        return FileCatalog(paths, data=self.data, accepts=lambda service: None, new_uid=lambda: f"uid-{next(self._uids)}")
+        return FileCatalog(paths, data=self.data, refusals=lambda service: (), new_uid=lambda: f"uid-{next(self._uids)}")
 
     def write(self, name: str, *documents: str) -> Path:
         path = self.services / name

@@ -3,15 +3,15 @@ from pathlib import Path
 import pytest
 
 from wakedock_operator.adapters.files.check import check
-from wakedock_operator.adapters.process.definition import refusal
+from wakedock_operator.adapters.process.definition import refusals
 from wakedock_operator.resource import WakeService
 
 HEAD = "apiVersion: wakedock.dev/v1alpha1\nkind: WakeService\n"
 
 
-def accept_all(service: WakeService) -> str | None:
+def accept_all(service: WakeService) -> tuple[str, ...]:
     """A backend that can run everything."""
-    return None
+    return ()
 
 
 def web(name: str, spec: str) -> str:
@@ -83,8 +83,13 @@ def test_what_cannot_be_read_is_told(tmp_path: Path):
 
 def test_a_field_that_the_backend_cannot_honour_is_a_mistake_at_its_place(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(web("a", "  replicas: 3\n"))
-    (mistake,) = check([tmp_path], lambda service: f"spec.replicas: {service.spec.replicas} is more than a process can be")
+    (mistake,) = check([tmp_path], lambda service: [f"spec.replicas: {service.spec.replicas} is more than a process can be"])
     assert (mistake.field, mistake.message, mistake.line) == ("spec.replicas", "3 is more than a process can be", 6)
+
+
+def test_every_field_that_the_backend_cannot_honour_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(web("a", "  replicas: 3\n  service: {name: b}\n").replace("[x]}", "[x], image: web}"))
+    assert [mistake.field for mistake in check([tmp_path], refusals)] == ["spec.app.image", "spec.replicas", "spec.service"]
 
 
 @pytest.mark.parametrize(
@@ -100,5 +105,5 @@ def test_a_field_that_the_backend_cannot_honour_is_a_mistake_at_its_place(tmp_pa
 )
 def test_what_a_process_cannot_be_given_is_told_where_it_stands(tmp_path: Path, spec: str, expected: str) -> None:
     (tmp_path / "a.yaml").write_text(f"{HEAD}metadata: {{name: a}}\nspec:\n{spec}")
-    (mistake,) = check([tmp_path], refusal)
+    (mistake,) = check([tmp_path], refusals)
     assert str(mistake).removeprefix(f"{tmp_path}/").startswith(expected)

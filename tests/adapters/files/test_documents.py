@@ -48,9 +48,17 @@ def test_a_mistake_in_one_document_leaves_the_others():
     assert mistake.line in {3, 4}
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# only a note\n", "---\n", "--- \n# note\n---\n", "%YAML 1.2\n"])
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a note\n", "---\n", "--- \n# note\n---\n", "%YAML 1.2\n", "---\n---\n...\n"])
 def test_empty_documents_are_left_out(text: str):
-    assert [each for each in read(text) if each.value is not None or each.mistakes] == []
+    assert list(read(text)) == []
+
+
+def test_an_empty_document_after_the_last_one_is_left_out():
+    assert [each.value for each in read("a: 1\n---\n# the end\n")] == [{"a": 1}]
+
+
+def test_a_null_that_is_written_is_no_empty_document():
+    assert [each.line for each in read("a: 1\n--- null\n")] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from wakedock_operator.adapters.files.definitions import Accepts, Definition, read_definitions
+from wakedock_operator.adapters.files.definitions import Definition, Refusals, read_definitions
 from wakedock_operator.adapters.files.remembered import DefinitionStore, Remembered, WishStore
 from wakedock_operator.adapters.files.settling import Choice, Settled, settle
 from wakedock_operator.adapters.files.sources import Found, absolute, look
@@ -29,9 +29,9 @@ class FileCatalog:
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, data: Path, accepts: Accepts, new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
+        self, paths: Sequence[Path], *, data: Path, refusals: Refusals, new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
     ) -> None:
-        self._accepts = accepts
+        self._refusals = refusals
         self._paths = absolute(paths)
         self._definitions = DefinitionStore(data / DEFINITIONS)
         self._wish_files = WishStore(data / WISHES)
@@ -124,7 +124,7 @@ class FileCatalog:
 
     def _definitions_of(self, file: Path, content: bytes) -> tuple[Definition, ...]:
         before = self._parsed.get(file)
-        return before[1] if before is not None and before[0] == content else read_definitions(file, content, self._accepts)
+        return before[1] if before is not None and before[0] == content else read_definitions(file, content, self._refusals)
 
     def _accept(self, found: Found, definitions: Sequence[Definition]) -> tuple[dict[Key, Entry], tuple[Problem, ...]]:
         settled = settle(found, definitions, self._remembered)

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wakedock_operator.adapters.files.definitions import Accepts, Definition, read_definitions
+from wakedock_operator.adapters.files.definitions import Definition, Refusals, read_definitions
 from wakedock_operator.adapters.files.settling import settle
 from wakedock_operator.adapters.files.sources import look
 from wakedock_operator.core.routing import route_services
 from wakedock_operator.resource import Key, Mistake, WakeService
 
 
-def check(paths: Sequence[Path], accepts: Accepts) -> list[Mistake]:
+def check(paths: Sequence[Path], refusals: Refusals) -> list[Mistake]:
     """Every mistake in the files and folders, in the order of files and lines. Empty: all of it would be served."""
     found = look(paths)
-    definitions = [each for file, content in found.files.items() for each in read_definitions(file, content, accepts)]
+    definitions = [each for file, content in found.files.items() for each in read_definitions(file, content, refusals)]
     unreadable = [Mistake("", f"cannot be read: {why}", file=str(path)) for path, why in found.unreadable.items()]
     in_documents = [mistake for definition in definitions for mistake in definition.mistakes]
     beside_each_other = settle(found, definitions, {}).mistakes

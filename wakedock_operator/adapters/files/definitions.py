@@ -1,6 +1,6 @@
 """One file's WakeServices: the good ones, and the mistakes in the others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,11 @@ class Definition:
         return next((position for position in found if position is not None), (self.line, 1))
 
 
-Accepts = Callable[[WakeService], str | None]
-"""Says why the backend cannot run a service as it is defined, as `field: reason`; None when it can."""
+Refusals = Callable[[WakeService], Iterable[str]]
+"""Says why the backend cannot run a service as it is defined, as `field: reason` for each field; nothing when it can."""
 
 
-def read_definitions(file: Path, content: bytes, accepts: Accepts) -> tuple[Definition, ...]:
+def read_definitions(file: Path, content: bytes, refusals: Refusals) -> tuple[Definition, ...]:
     """Every WakeService in a file, in the order in which they stand there. Never raises."""
     try:
         text = content.decode("utf-8-sig")
@@ -58,16 +58,16 @@ def read_definitions(file: Path, content: bytes, accepts: Accepts) -> tuple[Defi
         mistake = Mistake("", "this is not UTF-8 text; save the file as UTF-8", line=line, column=1, file=str(file))
         return (Definition(file, line, None, None, (mistake,)),)
     documents = read_documents(text.replace("\r\n", "\n"), file=str(file))
-    return tuple(_runnable(_definition(document, file), accepts) for document in documents)
+    return tuple(_runnable(_definition(document, file), refusals) for document in documents)
 
 
-def _runnable(definition: Definition, accepts: Accepts) -> Definition:
+def _runnable(definition: Definition, refusals: Refusals) -> Definition:
     """A definition that the backend cannot honour is as good as one with a mistake."""
-    refusal = None if definition.service is None else accepts(definition.service)
-    if refusal is None:
+    refused = [] if definition.service is None else [each.partition(": ") for each in refusals(definition.service)]
+    if not refused:
         return definition
-    field, _, reason = refusal.partition(": ")
-    return replace(definition, service=None, mistakes=(*definition.mistakes, definition.mistake(parted(field), reason)))
+    found = tuple(definition.mistake(parted(field), reason) for field, _, reason in refused)
+    return replace(definition, service=None, mistakes=(*definition.mistakes, *found))
 
 
 def _definition(document: Document, file: Path) -> Definition:

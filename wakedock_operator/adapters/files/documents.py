@@ -71,7 +71,7 @@ def _read_part(text: str, *, above: int, file: str) -> Iterator[Document]:
     first_line = above + 1
     try:
         for node in yaml.compose_all(text, Loader=_CoreLoader):
-            if isinstance(node, yaml.Node):
+            if isinstance(node, yaml.Node) and not _empty(node):
                 first_line = above + node.start_mark.line + 1
                 yield _Values(above, file).document(node)
     except yaml.MarkedYAMLError as error:
@@ -82,6 +82,11 @@ def _read_part(text: str, *, above: int, file: str) -> Iterator[Document]:
     except yaml.YAMLError as error:
         message = "this is not YAML: " + str(error).splitlines()[0]
         yield Document(None, first_line, (Mistake("", message, line=first_line, column=1, file=file),))
+
+
+def _empty(node: yaml.Node) -> bool:
+    """Nothing at all is written there, as after the last `---` of a file."""
+    return isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index
 
 
 class _Refused(Exception):

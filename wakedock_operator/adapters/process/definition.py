@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 from wakedock_operator.adapters.process.account import may_run_as
 from wakedock_operator.adapters.process.environment import RESERVED
@@ -9,20 +10,19 @@ from wakedock_operator.resource import WakeService, backends
 from wakedock_operator.resource.references import PORT, dependency_references, references
 
 
-def refusal(service: WakeService) -> str | None:
-    """The first field that a process cannot honour, with the reason; None when there is none."""
-    refused = backends.refusal(service, backends.Backend.PROCESS)
+def refusals(service: WakeService) -> Iterator[str]:
+    """Every field that a process cannot honour, with the reason."""
+    yield from backends.refusals(service, backends.Backend.PROCESS)
     app = service.spec.app
-    if refused is not None or app is None:
-        return refused
+    if app is None:
+        return
     if not may_run_as(app.user):
-        return f"spec.app.user: only root may start processes of {app.user!r}; run WakeDock as root or leave the field out"
+        yield f"spec.app.user: only root may start processes of {app.user!r}; run WakeDock as root or leave the field out"
     for variable in app.env:
         if variable.name in RESERVED:
-            return f"spec.app.env: {variable.name} is set by WakeDock; " + (
+            yield f"spec.app.env: {variable.name} is set by WakeDock; " + (
                 "use spec.port to choose the port" if variable.name == PORT else "choose another name"
             )
-    return None
 
 
 def fingerprint(service: WakeService) -> str:

@@ -13,7 +13,7 @@ from wakedock_operator.adapters.probing import readiness
 from wakedock_operator.adapters.process.adoption import adopt
 from wakedock_operator.adapters.process.arrival import Arrivals
 from wakedock_operator.adapters.process.asking import ask_ready
-from wakedock_operator.adapters.process.definition import dependency_names, listens, refusal
+from wakedock_operator.adapters.process.definition import dependency_names, listens, refusals
 from wakedock_operator.adapters.process.handle import ProcessHandle
 from wakedock_operator.adapters.process.log_file import KEPT, MAX_SIZE, LogFile
 from wakedock_operator.adapters.process.ports import PortBook
@@ -91,7 +91,7 @@ class ProcessWorkloads:
             supervisor.let_go()
 
     def refusal(self, service: WakeService) -> str | None:
-        return refusal(service)
+        return next(refusals(service), None)
 
     async def ensure(self, service: WakeService, uid: str) -> None:
         supervisor = self._supervisor(service.key)

@@ -17,9 +17,9 @@ def command(
 ) -> None:
     """Explain mistakes in WakeServices with file, line and field; nothing is started."""
     from wakedock_operator.adapters.files.check import check
-    from wakedock_operator.adapters.process.definition import refusal
+    from wakedock_operator.adapters.process.definition import refusals
 
-    mistakes = check([path.absolute() for path in files], refusal)
+    mistakes = check([path.absolute() for path in files], refusals)
     if output is Format.JSON:
         print(json.dumps([asdict(mistake) for mistake in mistakes], indent=2, ensure_ascii=False))
     else:
