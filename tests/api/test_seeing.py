@@ -197,6 +197,15 @@ async def test_the_next_change_is_foretold(world: World, sentence: str):
         assert expected[1] in change.what
 
 
+@pytest.mark.parametrize("reason, expected", [("DependantAwake", None), ("AppVeto", None), ("GatewayBusy", NOW)])
+async def test_a_sleep_that_is_due_and_blocked_is_not_foretold(world: World, reason: str, expected: datetime | None):
+    world.clock.moment = NOW
+    world.idle_since[HELLO] = at(2, 11, 0)
+    await world.show(serving=Serving.AWAKE, drain=None, conditions=(blocked(reason, "why"),))
+    change = (await seen(world)).next_change
+    assert (change and change.at) == expected
+
+
 async def test_a_pin_holds_until_its_end(world: World):
     until = NOW + timedelta(hours=2)
     world.catalog.entries[HELLO] = replace(world.catalog.entries[HELLO], wishes=Wishes(keep_awake_until=until))

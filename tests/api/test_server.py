@@ -22,6 +22,7 @@ from wakedock_operator.api.problems import TYPE_BASE
 from wakedock_operator.core.status import Serving, WakeReason
 from wakedock_operator.ports.catalog import Problem
 from wakedock_operator.ports.journal import Event, EventKind
+from wakedock_operator.resource import Key
 
 Client = TestClient[web.Request, web.Application]
 
@@ -58,6 +59,12 @@ async def test_one_service_is_told_closely(client: Client, world: World):
 async def test_an_unknown_service_is_a_problem_that_names_the_known_ones(client: Client, path: str):
     detail = await problem(await client.get(f"/api/v1/services/default/helo{path}"), 404, "unknown-service")
     assert "default/hello" in detail
+
+
+async def test_a_service_whose_definition_was_never_good_is_a_problem_that_says_why(client: Client, world: World):
+    world.catalog.problems = (Problem("a.yaml", "a.yaml:3: spec.hosst: this field does not exist", Key("default", "broken")),)
+    detail = await problem(await client.get("/api/v1/services/default/broken"), 404, "unknown-service")
+    assert detail.endswith("a.yaml:3: spec.hosst: this field does not exist")
 
 
 async def test_a_name_that_cannot_be_is_a_problem(client: Client):
@@ -148,6 +155,12 @@ async def test_a_service_that_is_ending_cannot_be_steered(client: Client, world:
 
 
 # History and logs
+
+
+async def test_the_history_outlives_its_service(client: Client, world: World):
+    world.journal.record(Event(NOW, Key("default", "gone"), EventKind.REMOVED))
+    answer = await client.get("/api/v1/services/default/gone/events")
+    assert [event["kind"] for event in (await answer.json())["events"]] == ["Removed"]
 
 
 async def test_events_are_found_by_service_and_kind(client: Client, world: World):

@@ -18,7 +18,9 @@ from tests.cli.conftest import Run
 from wakedock_operator.cli.main import COMMANDS
 from wakedock_operator.core.status import Condition, Drain, DrainReason, Handled, Serving, WakeReason
 from wakedock_operator.errors import ExitCode, PortInUse
+from wakedock_operator.ports.catalog import Problem
 from wakedock_operator.ports.journal import Event, EventKind
+from wakedock_operator.resource import Key
 
 
 async def wished(world: World, wish: str) -> str:
@@ -45,6 +47,19 @@ async def test_ls_shows_each_service_with_state_and_reason(run: Run, running: Pa
     wide = (await run("ls", "-o", "wide")).stdout
     assert "it was woken by command" in wide
     assert "PINNED UNTIL" in wide
+
+
+async def test_ls_says_what_keeps_an_idle_service_awake(run: Run, running: Path, world: World):
+    world.idle_since[HELLO] = world.clock.now() - timedelta(hours=1)
+    await world.show(conditions=(blocked("AppVeto", "the app is busy"),))
+    assert "kept awake: AppVeto" in (await run("ls")).stdout
+
+
+async def test_describe_says_what_is_wrong_with_a_definition_that_was_never_good(run: Run, running: Path, world: World):
+    world.catalog.problems = (Problem("a.yaml", "a.yaml:3: spec.hosst: this field does not exist", Key("default", "broken")),)
+    result = await run("describe", "broken")
+    assert (result.exit_code, result.stdout) == (ExitCode.UNKNOWN_SERVICE, "")
+    assert "a.yaml:3: spec.hosst: this field does not exist" in result.stderr
 
 
 async def test_ls_as_json_is_what_the_api_says(run: Run, running: Path):
@@ -162,12 +177,14 @@ async def test_describe_shows_why_an_awake_service_does_not_serve(run: Run, runn
 async def test_events_are_printed_newest_last_with_who_asked(run: Run, running: Path, world: World):
     world.journal.record(Event(NOW, HELLO, EventKind.WOKE, "Request", asker=ASKER, phases={"asked": 0.0, "granted": 1.5}))
     world.journal.record(Event(NOW, HELLO, EventKind.SLEPT, "Idle"))
+    world.journal.record(Event(NOW, HELLO, EventKind.WAKE_FAILED, "Exited", message="the app ended", asker=ASKER))
     lines = (await run("events")).stdout.splitlines()
     assert "GET hello.localhost/a from 10.0.0.7" in lines[1]
     assert "1.5 s" in lines[1]
     assert "Slept" in lines[2]
+    assert "from 10.0.0.7: the app ended" in lines[3]
     assert "(curl/8)" in (await run("events", "hello", "-o", "wide", "--kind", "Woke")).stdout
-    assert [event["kind"] for event in json.loads((await run("events", "-o", "json")).stdout)] == ["Woke", "Slept"]
+    assert [event["kind"] for event in json.loads((await run("events", "-o", "json")).stdout)] == ["Woke", "Slept", "WakeFailed"]
 
 
 async def test_logs_are_printed_as_they_are(run: Run, running: Path, world: World):

@@ -50,18 +50,25 @@ def json_answer(view: BaseModel, *, status: int = 200) -> web.Response:
     )
 
 
-def service_key(request: web.Request) -> Key:
-    """The service that the path names. Raises Problem when there is none."""
-    ports = request.app[PORTS]
-    named = f"{request.match_info['namespace']}/{request.match_info['name']}"
+def named_key(request: web.Request) -> Key:
+    """What the path names, whether there is such a service or not. Raises Problem for what cannot be a name."""
     try:
-        key = Key.parse(named)
+        return Key.parse(f"{request.match_info['namespace']}/{request.match_info['name']}")
     except ValueError as error:
         raise Problem(UNKNOWN_SERVICE, f"{error}.") from None
-    if key not in ports.catalog.current().entries and ports.board.view(key) is None:
-        others = ", ".join(str(other) for other in known(ports)[:10]) or "none"
-        raise Problem(UNKNOWN_SERVICE, f"There is no service {named}. Known services: {others}.")
-    return key
+
+
+def service_key(request: web.Request) -> Key:
+    """The service that the path names. Raises Problem when there is none, and where its definition has mistakes says which."""
+    key, ports = named_key(request), request.app[PORTS]
+    snapshot = ports.catalog.current()
+    if key in snapshot.entries or ports.board.view(key) is not None:
+        return key
+    refused = [problem.message for problem in snapshot.problems if problem.key == key]
+    if refused:
+        raise Problem(UNKNOWN_SERVICE, f"{key} is not served, as its definition has mistakes: {'; '.join(refused)}")
+    others = ", ".join(str(other) for other in known(ports)[:10]) or "none"
+    raise Problem(UNKNOWN_SERVICE, f"There is no service {key}. Known services: {others}.")
 
 
 def number(request: web.Request, name: str, *, default: int, most: int) -> int:

@@ -22,6 +22,7 @@ from wakedock_operator.core.conditions import ConditionType
 from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.schedule import window_at
 from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status
+from wakedock_operator.core.vetoes import VetoReason
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.ports.journal import Event, EventKind
 from wakedock_operator.resource import Key
@@ -75,6 +76,9 @@ def see(ports: Ports, key: Key) -> ServiceView | None:
     reason, explanation = why(state, service, status)
     idle_since = ports.idle_since(key) if state is State.AWAKE else None
     pin = entry.wishes.keep_awake_until if entry is not None else None
+    blocked = _blocked(status)
+    kept_awake = blocked is not None and blocked.reason != VetoReason.GATEWAY_BUSY
+    following = next_change(entry, status, idle_since=idle_since, kept_awake=kept_awake, now=now) if entry is not None else None
     return ServiceView(
         namespace=key.namespace,
         name=key.name,
@@ -86,8 +90,8 @@ def see(ports: Ports, key: Key) -> ServiceView | None:
         since=status.since if status is not None else None,
         idle_since=idle_since,
         idle_timeout=service.spec.idle_timeout if service is not None else timedelta(),
-        blocked=_blocked(status),
-        next_change=next_change(entry, status, idle_since=idle_since, now=now) if entry is not None else None,
+        blocked=blocked,
+        next_change=following,
         pin=pin if pin is not None and pin > now else None,
         failure=_failure(status),
         problem=entry.problem if entry is not None else None,

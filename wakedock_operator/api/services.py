@@ -1,13 +1,15 @@
 """Seeing services: `/api/v1/services…`."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
-from wakedock_operator.api.endpoints import PORTS, Endpoint, Parameter, flag, json_answer, number, service_key
+from wakedock_operator.api.endpoints import PORTS, Endpoint, Parameter, flag, json_answer, named_key, number, service_key
 from wakedock_operator.api.problems import HISTORY_UNREADABLE, MALFORMED, UNKNOWN_SERVICE, Problem
 from wakedock_operator.api.seeing import event_views, known, see, see_closely
 from wakedock_operator.api.streams import streaming
 from wakedock_operator.api.views import EventList, ServiceDetail, ServiceList
-from wakedock_operator.ports.journal import EventKind
+from wakedock_operator.ports.journal import Event, EventKind
 from wakedock_operator.resource import Key
 
 _MOST_LINES = 10_000
@@ -50,25 +52,27 @@ async def logs(request: web.Request) -> web.StreamResponse:
 
 
 async def events_of_one(request: web.Request) -> web.StreamResponse:
-    """`GET …/events`."""
-    return await _events(request, service_key(request))
+    """`GET …/events`: also of a service that has ended, as long as some are kept."""
+    found = await _events(request, named_key(request))
+    if not found:
+        service_key(request)
+    return json_answer(EventList(events=event_views(found)))
 
 
 async def events(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/events`."""
-    return await _events(request, None)
+    return json_answer(EventList(events=event_views(await _events(request, None))))
 
 
-async def _events(request: web.Request, key: Key | None) -> web.StreamResponse:
+async def _events(request: web.Request, key: Key | None) -> Sequence[Event]:
     limit = number(request, "limit", default=100, most=_MOST_EVENTS)
     wanted = request.query.get("kind")
     if wanted is not None and wanted not in set(EventKind):
         raise Problem(MALFORMED, f"'kind' must be one of {', '.join(EventKind)}, not {wanted!r}.")
     try:
-        found = await request.app[PORTS].journal.events(key=key, kind=None if wanted is None else EventKind(wanted), limit=limit)
+        return await request.app[PORTS].journal.events(key=key, kind=None if wanted is None else EventKind(wanted), limit=limit)
     except OSError as error:
         raise Problem(HISTORY_UNREADABLE, f"{error}.") from None
-    return json_answer(EventList(events=event_views(found)))
 
 
 _OF_ONE = "/api/v1/services/{namespace}/{name}"

@@ -46,6 +46,8 @@ class Problem:
 
     source: str
     message: str
+    key: Key | None = None
+    """Of which service; None where it is about a whole source, or where a definition has no name that can be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,7 @@ async def test_a_source_that_cannot_be_read_is_unknown_and_not_empty(here: Insta
     single.unlink()
     for snapshot in (await here.catalog.reload(), await here.start(here.services, single)):
         assert snapshot.unreadable == (str(here.services), str(single))
+        assert snapshot.problems[0].message.startswith(f"{here.services} cannot be read: No such file")
         assert {key: entry.uid for key, entry in snapshot.entries.items()} == {WEB: "uid-1", DB: "uid-2"}
         assert all("cannot be read: No such file" in (entry.problem or "") for entry in snapshot.entries.values())
     (tmp_path / "elsewhere").rename(here.services)

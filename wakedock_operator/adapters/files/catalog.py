@@ -184,7 +184,7 @@ class FileCatalog:
             self._unsaved.pop(path, None)
 
     def _publish(self) -> None:
-        unreadable = (Problem(source, f"cannot be read: {why}") for source, why in self._unreadable.items())
+        unreadable = (Problem(source, f"{source} cannot be read: {why}") for source, why in self._unreadable.items())
         unsaved = (Problem(str(path), why) for path, why in self._unsaved.items())
         snapshot = Snapshot(dict(self._entries), (*self._refused, *unreadable, *unsaved), tuple(self._unreadable))
         if snapshot != self._snapshot:

@@ -37,9 +37,9 @@ class Settled:
     """Everything that is named, with or without mistakes."""
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def refuse(self, *mistakes: Mistake) -> None:
-        """Note definitions that are not used and have no earlier one."""
-        self.problems += (Problem(mistake.file or "", str(mistake)) for mistake in mistakes)
+    def refuse(self, key: Key | None, *mistakes: Mistake) -> None:
+        """Note why a definition is not used that has no earlier one."""
+        self.problems += (Problem(mistake.file or "", str(mistake), key) for mistake in mistakes)
 
 
 def settle(found: Found, definitions: Sequence[Definition], remembered: Mapping[Key, Remembered]) -> Settled:
@@ -54,7 +54,7 @@ def settle(found: Found, definitions: Sequence[Definition], remembered: Mapping[
                 message = f"the service {key} is already defined in {owner.where}; take one of the two out"
                 mistake = other.mistake(("metadata", "name"), message)
                 settled.mistakes.append(mistake)
-                settled.refuse(*other.mistakes, mistake)
+                settled.refuse(key, *other.mistakes, mistake)
     _keep_unknown(settled, found, definitions, remembered)
     _fit_dependencies(settled, remembered)
     return settled
@@ -81,7 +81,7 @@ def _choose(settled: Settled, key: Key, owner: Definition, before: Remembered | 
     elif before is not None and before.service is not None:
         settled.choices[key] = Choice(before.service, owner.file, _said(owner.mistakes))
     else:
-        settled.refuse(*owner.mistakes)
+        settled.refuse(key, *owner.mistakes)
 
 
 def _keep_unknown(settled: Settled, found: Found, definitions: Sequence[Definition], remembered: Mapping[Key, Remembered]) -> None:
@@ -103,7 +103,7 @@ def _keep_unknown(settled: Settled, found: Found, definitions: Sequence[Definiti
             settled.choices[key] = Choice(before.service, before.source, _said(nameless[before.source]))
     for file, theirs in nameless.items():
         if file not in explained:
-            settled.refuse(*theirs)
+            settled.refuse(None, *theirs)
 
 
 def _fit_dependencies(settled: Settled, remembered: Mapping[Key, Remembered]) -> None:
@@ -113,7 +113,7 @@ def _fit_dependencies(settled: Settled, remembered: Mapping[Key, Remembered]) ->
             choice, before = settled.choices[key], remembered.get(key)
             settled.mistakes.append(mistake)
             if before is None or before.service is None:
-                settled.refuse(mistake)
+                settled.refuse(key, mistake)
                 del settled.choices[key]
             else:
                 settled.choices[key] = Choice(before.service, choice.source, choice.problem or str(mistake))

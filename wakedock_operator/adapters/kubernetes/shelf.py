@@ -163,7 +163,9 @@ class Shelf:
         if self._snapshot is None:
             self._snapshot = Snapshot(
                 entries={seen.key: seen.entry for seen in self._all() if seen.entry is not None},
-                problems=tuple(Problem(str(seen.key), f"{seen.key}: {seen.problem}") for seen in self._all() if seen.problem is not None),
+                problems=tuple(
+                    Problem(str(seen.key), f"{seen.key}: {seen.problem}", seen.key) for seen in self._all() if seen.problem is not None
+                ),
                 unreadable=() if self.synced.is_set() else (self._source,),
                 version=self._newest,
             )

@@ -39,9 +39,9 @@ def row(event: Mapping[str, Any], *, wide: bool) -> tuple[str, ...]:
     asker, took = event["asker"], event["phases"].get("granted")
     details = one_line(event["message"])
     if asker is not None:
-        details = f"{asker['method']} {asker['host']}{asker['path']} from {asker['client'] or 'unknown'}"
-        if wide:
-            details += f" ({asker['userAgent'] or 'no user agent'})" + (f" {one_line(event['message'])}" if event["message"] else "")
+        agent = f" ({asker['userAgent'] or 'no user agent'})" if wide else ""
+        by = f"{asker['method']} {asker['host']}{asker['path']} from {asker['client'] or 'unknown'}{agent}"
+        details = f"{by}: {details}" if details else by
     return (
         clock(event["at"]),
         event["service"],

@@ -43,8 +43,6 @@ def rows(services: Iterable[Mapping[str, Any]], *, wide: bool, now: datetime | N
     now = now or datetime.now(UTC)
     made: list[Sequence[str]] = []
     for service in services:
-        following = service["nextChange"]
-        until = "-" if following is None else f"{following['what']} in {span((moment(following['at']) - now).total_seconds())}"
         row = [
             short_name(dict(service)),
             ",".join(service["hosts"]) or "-",
@@ -52,13 +50,21 @@ def rows(services: Iterable[Mapping[str, Any]], *, wide: bool, now: datetime | N
             service["reason"],
             age(service["since"], now),
             age(service["idleSince"], now),
-            until,
+            _next(service, now),
         ]
         if wide:
             pin = service["pin"]
             row += [",".join(service["paths"]) or "-", "-" if pin is None else clock(pin, now), service["explanation"]]
         made.append(row)
     return (WIDE if wide else COLUMNS), made
+
+
+def _next(service: Mapping[str, Any], now: datetime) -> str:
+    """What changes next, or what keeps it awake although nobody uses it."""
+    following, blocked = service["nextChange"], service["blocked"]
+    if following is not None:
+        return f"{following['what']} in {span((moment(following['at']) - now).total_seconds())}"
+    return "-" if blocked is None or service["idleSince"] is None else f"kept awake: {blocked['reason']}"
 
 
 def _watch(client: Client, output: Format) -> None:
