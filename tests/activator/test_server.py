@@ -124,7 +124,9 @@ def test_every_reason_has_a_problem_of_its_own():
 
 def test_every_problem_is_documented_with_its_status():
     page = (Path(__file__).parents[2] / "docs/reference/problems.md").read_text()
-    documented = [line for line in page.splitlines() if line.startswith("| `")]
+    by_caddy = "| `asleep` "
+    documented = [line for line in page.splitlines() if line.startswith("| `") and not line.startswith(by_caddy)]
+    assert by_caddy in page
     kinds = {*REFUSALS.values(), *(kind for kind in vars(problems).values() if isinstance(kind, problems.Problem))}
     assert sorted(line.split("|")[1:4] for line in documented) == sorted(
         [f" `{kind.name}` ", f" {kind.status} ", f" {kind.title} "] for kind in kinds

@@ -86,6 +86,8 @@ class FailureReason(StrEnum):
     """It ended by itself."""
     COMMAND_NOT_FOUND = "CommandNotFound"
     """There is no such program."""
+    MISCONFIGURED = "Misconfigured"
+    """A folder, file, ConfigMap or Secret that its definition names is not there or cannot be used."""
     NOT_PERMITTED = "NotPermitted"
     """WakeDock may not start it so: the user, a folder, a file or a port is denied."""
     PORT_TAKEN = "PortTaken"

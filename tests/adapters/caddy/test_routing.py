@@ -152,6 +152,8 @@ async def test_pages_below_the_reserved_path_come_from_the_activator_and_touch_n
     questions = len(gateway.activator.asked)
     async with client.post(f"{gateway.url}/.wakedock/progress", headers=headers, data=b"x") as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+        assert answer.content_type == "application/problem+json"
+        assert (await answer.json(content_type=None))["type"].endswith("/method-not-allowed")
     async with client.get(f"{gateway.url}/.wakedock/progress", headers={"Host": "unknown.test"}) as answer:
         assert answer.status == 404
     assert len(gateway.activator.asked) == questions

@@ -32,13 +32,9 @@ async def failure_of(bench: Bench, **spec) -> Failure:
         pytest.param({"command": ["./data"]}, FailureReason.NOT_PERMITTED, "chmod +x", id="a file that is not executable"),
         pytest.param({"command": ["./broken"]}, FailureReason.COMMAND_NOT_FOUND, "interpreter", id="a script without its interpreter"),
         pytest.param({"command": ["./text"]}, FailureReason.COMMAND_NOT_FOUND, "#!/bin/sh", id="a file that is no program"),
-        pytest.param(
-            {"app": {"workingDir": "/no/such"}}, FailureReason.COMMAND_NOT_FOUND, "workingDir /no/such", id="no working directory"
-        ),
-        pytest.param({"app": {"workingDir": "/etc/passwd"}}, FailureReason.COMMAND_NOT_FOUND, "not a folder", id="a file as directory"),
-        pytest.param(
-            {"app": {"envFrom": [{"file": "/no/env"}]}}, FailureReason.COMMAND_NOT_FOUND, "/no/env does not exist", id="no envFrom"
-        ),
+        pytest.param({"app": {"workingDir": "/no/such"}}, FailureReason.MISCONFIGURED, "workingDir /no/such", id="no working directory"),
+        pytest.param({"app": {"workingDir": "/etc/passwd"}}, FailureReason.MISCONFIGURED, "not a folder", id="a file as directory"),
+        pytest.param({"app": {"envFrom": [{"file": "/no/env"}]}}, FailureReason.MISCONFIGURED, "/no/env does not exist", id="no envFrom"),
         pytest.param({"app": {"user": "nobody-of-that-name"}}, FailureReason.NOT_PERMITTED, "does not exist", id="an unknown user"),
     ],
 )

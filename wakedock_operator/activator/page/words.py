@@ -20,6 +20,7 @@ PHASES: Mapping[Phase, str] = {
 FAILURES: Mapping[FailureReason, str] = {
     FailureReason.EXITED: "It ended right after it was started.",
     FailureReason.COMMAND_NOT_FOUND: "The program that should be started was not found.",
+    FailureReason.MISCONFIGURED: "Something that it needs for its start is missing.",
     FailureReason.NOT_PERMITTED: "Starting it is not permitted.",
     FailureReason.PORT_TAKEN: "Another program is using its port.",
     FailureReason.NO_ANSWER: "It was started, but it does not answer.",

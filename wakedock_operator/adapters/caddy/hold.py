@@ -71,6 +71,10 @@ def hold_route(options: CaddyOptions, longest_wake: float) -> Json:
     return {"handle": [proxy]}
 
 
+READ_ONLY_PROBLEM = r'\{"type":"https://wakedock.dev/problems/method-not-allowed","title":"Method not allowed","status":405\}'
+"""RFC 9457, with braces escaped from Caddy."""
+
+
 def page_route(options: CaddyOptions) -> Json:
     """WakeDock's own pages, below `/.wakedock/`: progress events and assets. They touch no steering file."""
     headers = _about_the_request | {"Last-Event-ID": ["{http.request.header.Last-Event-ID}"]}
@@ -78,7 +82,12 @@ def page_route(options: CaddyOptions) -> Json:
         "flush_interval": -1,
         "headers": {"request": {"delete": ["*"], "set": headers}, "response": {"delete": ["Server"]}},
     }
-    refusal = {"handler": "static_response", "status_code": 405, "headers": {"Allow": ["GET, HEAD"]}}
+    refusal = {
+        "handler": "static_response",
+        "status_code": 405,
+        "headers": {"Allow": ["GET, HEAD"], "Content-Type": ["application/problem+json"], "Cache-Control": ["no-store"]},
+        "body": READ_ONLY_PROBLEM,
+    }
     # Nothing here takes a body; one that comes without a length ends the request when it is read.
     allowed = {"match": [{"method": ["GET", "HEAD"], "not": _unread_http1_body}], "terminal": True}
     return {

@@ -55,14 +55,14 @@ def _from_file(path: Path) -> dict[str, str]:
             for binding in parse_stream(file):
                 if binding.error or (binding.key is not None and binding.value is None):
                     raise StartRefused(
-                        FailureReason.COMMAND_NOT_FOUND, f"{path}, line {binding.original.line}: write NAME=value; the app was not started"
+                        FailureReason.MISCONFIGURED, f"{path}, line {binding.original.line}: write NAME=value; the app was not started"
                     )
                 if binding.key is not None and binding.value is not None:
                     values[binding.key] = binding.value
     except PermissionError:
         raise StartRefused(FailureReason.NOT_PERMITTED, f"envFrom: {path} may not be read by WakeDock; change its permissions") from None
     except FileNotFoundError:
-        raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"envFrom: {path} does not exist; create it or take it out") from None
+        raise StartRefused(FailureReason.MISCONFIGURED, f"envFrom: {path} does not exist; create it or take it out") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"envFrom: {path} cannot be read: {error}") from None
+        raise StartRefused(FailureReason.MISCONFIGURED, f"envFrom: {path} cannot be read: {error}") from None
     return values

@@ -71,9 +71,9 @@ def _check_folder(program: Program) -> None:
     except PermissionError:
         raise StartRefused(FailureReason.NOT_PERMITTED, f"workingDir {folder} may not be entered; change its permissions") from None
     except OSError:
-        raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"workingDir {folder} does not exist; create it or correct the path") from None
+        raise StartRefused(FailureReason.MISCONFIGURED, f"workingDir {folder} does not exist; create it or correct the path") from None
     if not is_folder:
-        raise StartRefused(FailureReason.COMMAND_NOT_FOUND, f"workingDir {folder} is not a folder; correct the path")
+        raise StartRefused(FailureReason.MISCONFIGURED, f"workingDir {folder} is not a folder; correct the path")
 
 
 def _refusal(program: Program, error: OSError) -> StartRefused:

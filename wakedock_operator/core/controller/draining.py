@@ -52,5 +52,5 @@ def _waiting_for(facts: Facts, status: Status, gateways: list[str]) -> Rest:
     if facts.listed and (facts.now - status.since).total_seconds() >= SILENCE and not any(status.report_of(g) for g in gateways):
         message = f"{names} says nothing about this drain; if it is gone for good, delete it (kubectl delete pod {' '.join(gateways)})"
         return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, message), LIST_AGAIN)
-    message = f"gateway {names or 'none'} lets what is in flight end; then it sleeps"
+    message = f"gateway {names or 'none'} makes sure that nothing is in flight; then it sleeps"
     return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, message), LIST_AGAIN if facts.listed else None)

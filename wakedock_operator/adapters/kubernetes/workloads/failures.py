@@ -101,6 +101,8 @@ def _of_container(pod: Document, container: Document) -> Failure | None:
 
 def _configuration(name: str, reason: str, said: str) -> tuple[FailureReason, str]:
     class_ = FailureReason.COMMAND_NOT_FOUND if _not_found.search(said) else FailureReason.BACKEND
+    if reason == "CreateContainerConfigError":
+        class_ = FailureReason.MISCONFIGURED
     return class_, f"container {name} cannot be made ({reason}): {said}"
 
 
