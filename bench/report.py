@@ -1,6 +1,7 @@
 """The table: on the terminal while it grows, as Markdown and as JSON afterwards."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,9 @@ from .rows import Row
 
 VERDICT = {True: "yes", False: "no", None: ""}
 HEAD = ("", "Measured", "Beside it, in the same run", "Aim", "Met")
+
+ROWS = Path(__file__).with_name("README.md")
+"""What each row means."""
 
 Results = Mapping[str, Sequence[Row]]
 
@@ -30,7 +34,7 @@ def write(folder: Path, machine: Machine, results: Results, seconds: float) -> P
     """Write `DATE-MACHINE.md` and `.json`; returns the former. A later run of the same day on the same machine replaces them."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{machine.date}-{machine.name}.md"
-    path.write_text(_markdown(machine, results, seconds))
+    path.write_text(_markdown(machine, results, seconds, explained=os.path.relpath(ROWS, folder)))
     numbers = {
         "machine": asdict(machine) | {"shared": machine.shared},
         "seconds": round(seconds),
@@ -40,7 +44,7 @@ def write(folder: Path, machine: Machine, results: Results, seconds: float) -> P
     return path
 
 
-def _markdown(machine: Machine, results: Results, seconds: float) -> str:
+def _markdown(machine: Machine, results: Results, seconds: float, *, explained: str) -> str:
     lines = [
         f"# Measured on {machine.date}",
         "",
@@ -49,7 +53,7 @@ def _markdown(machine: Machine, results: Results, seconds: float) -> str:
         f"- load average before the run: {machine.load_before}{' (others were at work too)' if machine.shared else ''}",
         f"- the run took {seconds / 60:.0f} minutes",
         "",
-        "What each row means: [bench/README.md](../README.md).",
+        f"What each row means: [bench/README.md]({explained}).",
     ]
     for name, rows in results.items():
         lines += ["", f"## {name}", "", f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]

@@ -51,7 +51,8 @@ class Wake(Section):
     fail_fast: StrictBool = Field(
         default=False,
         description="What to do while a failed start keeps being tried again: `true` answers requests with the cause of the failure, "
-        "`false` lets them wait until `timeout` for a try that succeeds.",
+        "`false` lets them wait until `timeout` for a try that succeeds. It makes a difference on Kubernetes, which tries again by itself; "
+        "a process that did not start is answered with the cause at once, either way.",
     )
     via: Via = Field(
         default=Via.POD,
