@@ -159,6 +159,33 @@ A_STABLE_ADDRESS = [
     ),
 ]
 
+BY_IT = replace(runs(STABLE), stable=STABLE)
+"""Of an app that is reached by nothing else."""
+BY_IT_AND_ENDING = replace(runs(ENDING, STABLE), stable=STABLE)
+
+BY_THE_STABLE_ADDRESS_ALONE = [
+    pytest.param(
+        facts(Stage.ASLEEP, says(BUSY, holding=True), memory=memory(fenced=True), held=True, backend=BY_IT, answered=STABLE.id),
+        Grant(STABLE),
+        id="a request goes there once it answers",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, says(BUSY, holding=True), memory=memory(fenced=True), held=True, backend=BY_IT_AND_ENDING, answered=STABLE.id),
+        rests("for an instance"),
+        id="and not while what ends may be behind it",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, held=True, steering=None, backend=BY_IT_AND_ENDING, answered=STABLE.id),
+        rests("for the app"),
+        id="nor where the controller has written Awake meanwhile",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, held=True, steering=STABLE.address, backend=BY_IT_AND_ENDING, answered=STABLE.id),
+        Grant(STABLE),
+        id="whoever goes there already stays during a rollout",
+    ),
+]
+
 DRAINING = [
     pytest.param(facts(Stage.DRAINING), LookInFlight(), id="Sleep 2: the drain looks at what is in flight"),
     pytest.param(facts(Stage.DRAINING, in_flight=True), Say(BUSY, holding=False), id="something in flight is Busy"),
@@ -296,7 +323,9 @@ ASLEEP = [
 ]
 
 
-@pytest.mark.parametrize("given, step", [*A_NEW_EPOCH, *REFUSING, *AWAKE, *A_STABLE_ADDRESS, *DRAINING, *FORCED, *ASLEEP])
+@pytest.mark.parametrize(
+    "given, step", [*A_NEW_EPOCH, *REFUSING, *AWAKE, *A_STABLE_ADDRESS, *BY_THE_STABLE_ADDRESS_ALONE, *DRAINING, *FORCED, *ASLEEP]
+)
 def test_the_next_step_of_a_gateway(given: Facts, step: Step):
     assert decide(given) == step
 

@@ -57,5 +57,6 @@ class Wake(Section):
     via: Via = Field(
         default=Via.POD,
         description="Where the first requests go on Kubernetes. `Pod`: to a pod as soon as it answers. `Service`: only to the Service's "
-        "address, for meshes that refuse connections to pods; the wake then waits until Kubernetes calls the pod ready.",
+        "address, for meshes that refuse connections to pods; the wake then waits until Kubernetes calls the pod ready, and the pod of an "
+        "earlier sleep is gone.",
     )

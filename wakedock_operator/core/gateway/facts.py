@@ -62,9 +62,17 @@ class Facts:
 
     @property
     def target(self) -> Instance | None:
-        """Where a request may go, by the last look: an instance that is not terminating, nor about to be."""
-        live = () if self.backend is None else self.backend.under(self.status).live
-        return live[-1] if live else None
+        """Where a request may go, by the last look: an instance that is not terminating, nor about to be.
+
+        Nobody begins to go by the address that stays while something that ends can be behind it.
+        """
+        if self.backend is None:
+            return None
+        backend = self.backend.under(self.status)
+        found = backend.live[-1] if backend.live else None
+        if found is not None and found == backend.stable and backend.terminating and self.steering != found.address:
+            return None
+        return found
 
     @property
     def answers(self) -> bool:
