@@ -210,7 +210,7 @@ def test_sleeps_are_counted_that_the_same_one_undoes(last: str, count: int):
 def test_who_leaves_no_name_counts_as_well_but_not_a_wake_of_ours_whose_wish_was_taken_back(started: bool, by: str):
     asleep = replace(status(Stage.ASLEEP), generation=3, undone=2, undone_by=UNNAMED)
     after, _ = written(facts(asleep, backend=runs(READY, generation=4), started=started))
-    assert (after.woken_by, after.undone_by) == (WakeReason.SCALED, by)
+    assert (after.woken_by, after.undone_by) == (WakeReason.COMMAND if started else WakeReason.SCALED, by)
     assert after.undone == (0 if started else 3)
 
 

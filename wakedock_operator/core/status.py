@@ -62,7 +62,7 @@ class WakeReason(StrEnum):
     REQUEST = "Request"
     """A request came."""
     COMMAND = "Command"
-    """Somebody asked for a wake."""
+    """Somebody asked for a wake, or took back a pin or the like while it woke."""
     PIN = "Pin"
     """Somebody pinned it awake."""
     SCHEDULE = "Schedule"

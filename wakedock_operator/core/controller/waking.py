@@ -28,9 +28,9 @@ def wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
     """*Wake* 5: fence, then write `Awake`. A generation that moved since `Asleep` moved the version too: earlier stops are void already."""
     if not facts.fenced and not scaled(facts, status):
         return Fence()
-    by = ""
-    if reason is WakeReason.SCALED and not facts.started:
-        by = facts.backend.scaled_by or UNNAMED
+    if reason is WakeReason.SCALED and facts.started:
+        reason = WakeReason.COMMAND  # by a wish that was taken back meanwhile, such as a pin
+    by = (facts.backend.scaled_by or UNNAMED) if reason is WakeReason.SCALED else ""
     undone = 0
     if by:
         undone = status.undone + 1 if by == status.undone_by else 1
