@@ -52,6 +52,27 @@ async def test_exact_hosts_win_over_wildcards_and_a_wildcard_is_one_label(gatewa
     assert await ask("127.0.0.1") == "404"
 
 
+async def test_a_host_with_the_dot_of_the_root_is_the_host_without_it(gateway, ask):
+    await gateway.routed(route("exact", "a.apps.test", paths=("/api",)), route("wild", "*.apps.test"))
+    assert await ask("a.apps.test.", "/api") == "default.exact"
+    assert await ask("A.Apps.TEST.:8080", "/api") == "default.exact"
+    assert await ask("b.apps.test.") == "default.wild"
+    assert await ask("b.apps.test.", "/.wakedock/x") == "default.wild"
+    assert await ask("a.apps.test.") == "404"
+    assert await ask("a.apps.test..", "/api") == "404"
+    assert await ask("unknown.test.") == "404"
+    assert await ask("unknown.test.", "/.wakedock/x") == "404"
+    assert await ask(".") == "404"
+
+
+async def test_a_host_with_the_dot_of_the_root_reaches_an_awake_app(gateway, client, app):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(Key("default", "web"), app.address)
+    async with client.get(gateway.url, headers={"Host": "a.test."}) as answer:
+        assert answer.status == 200
+    assert gateway.edge.touched(Key("default", "web"))
+
+
 async def test_an_exact_host_does_not_fall_through_to_a_wildcard(gateway, ask):
     await gateway.routed(route("exact", "a.apps.test", paths=("/api",)), route("wild", "*.apps.test"))
     assert await ask("a.apps.test", "/api") == "default.exact"

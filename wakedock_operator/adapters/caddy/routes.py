@@ -64,7 +64,21 @@ def _hosts_by_claims(routes: Iterable[Route]) -> dict[Claims, tuple[str, ...]]:
 
 def _services(by_claims: Mapping[Claims, tuple[str, ...]], handlers: Mapping[Key, list[Json]]) -> Json:
     sites = [Site(hosts, _by_path((path, handlers[key]) for path, key in claims)) for claims, hosts in by_claims.items()]
-    return {"handler": "subroute", "routes": host_tree(sites), "errors": {"routes": error_routes()}}
+    *known, unknown = host_tree(sites)
+    return {"handler": "subroute", "routes": [*known, _fully_qualified(SERVICES), unknown], "errors": {"routes": error_routes()}}
+
+
+def _fully_qualified(again: str) -> Json:
+    """A route for hosts with the dot of the root, `a.test.`: without it they are looked up again in the named route `again`.
+
+    It stands behind all hosts, so that other requests for a host that is served never come to it.
+    """
+    strip = {"Host": [{"search_regexp": r"\.(:[0-9]+)?$", "replace": "$1"}]}
+    return {
+        "match": [{"header_regexp": {"Host": {"pattern": r"[^.]\.(?::[0-9]+)?$"}}}],
+        "terminal": True,
+        "handle": [{"handler": "headers", "request": {"replace": strip}}, {"handler": "invoke", "name": again}],
+    }
 
 
 def error_routes() -> list[Json]:
@@ -106,7 +120,7 @@ def _reserved(by_claims: Mapping[Claims, tuple[str, ...]]) -> Json:
     }
     unknown = {"match": [{"expression": f"{{{_OWNER}}} == ''"}], **not_found()}
     page = {"handle": [{"handler": "vars", SERVICE: f"{{{_OWNER}}}"}, {"handler": "invoke", "name": PAGE}]}
-    return {"handler": "subroute", "routes": [{"handle": [lookup]}, unknown, page]}
+    return {"handler": "subroute", "routes": [_fully_qualified(RESERVED), {"handle": [lookup]}, unknown, page]}
 
 
 def _wildcard_pattern(host: str) -> str:
