@@ -46,6 +46,12 @@ class ConfigurationMistake(WakeDockError):
     exit_code = ExitCode.MISTAKE
 
 
+class NotUnderstood(WakeDockError):
+    """An argument is none that can be meant."""
+
+    exit_code = ExitCode.USAGE
+
+
 class NotRunning(WakeDockError):
     """No running WakeDock answers."""
 

@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wakedock_operator.errors import NotRunning, Refused, TimedOut, UnknownService, WakeDockError
+from wakedock_operator.errors import NotRunning, NotUnderstood, Refused, TimedOut, UnknownService, WakeDockError
 from wakedock_operator.resource import Key
 
 _ANSWER_WITHIN = 30.0
 _SILENCE = 60.0
 """A stream is silent for 15 s at most (pings); after this long, nobody is there."""
 
-_ERRORS: dict[str, type[WakeDockError]] = {"unknown-service": UnknownService, "suspended": Refused, "pinned": Refused}
+_ERRORS: dict[str, type[WakeDockError]] = {
+    "malformed-request": NotUnderstood,
+    "unknown-service": UnknownService,
+    "suspended": Refused,
+    "pinned": Refused,
+}
 
 
 def short_name(service: Mapping[str, str]) -> str:
@@ -35,7 +40,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Client:
-    """Every method raises NotRunning when nobody answers, UnknownService and Refused as the API says."""
+    """Every method raises NotRunning when nobody answers, NotUnderstood, UnknownService and Refused as the API says."""
 
     def __init__(self, control_socket: Path, *, namespace: str = "default", advice: str = "") -> None:
         """`namespace` is where a name without one is; `advice` what to look at when a wish is not met, empty where there is nothing."""

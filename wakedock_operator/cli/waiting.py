@@ -117,15 +117,12 @@ def _advised(client: Client) -> Iterator[None]:
         timer.cancel()
 
 
-def seconds(duration: str, *, some: bool = False) -> float:
-    """A duration such as `90s`, in seconds. Raises typer.BadParameter, where there must be `some` for `0s` too."""
+def seconds(duration: str) -> float:
+    """A duration such as `90s`, in seconds. Raises typer.BadParameter."""
     try:
-        given = parse_duration(duration).total_seconds()
+        return parse_duration(duration).total_seconds()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    if some and not given:
-        raise typer.BadParameter(f"{duration!r} is no time at all: it must be longer than 0s")
-    return given
 
 
 def _handled(view: View, wish: str) -> bool:

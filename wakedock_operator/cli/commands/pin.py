@@ -18,7 +18,7 @@ def command(
     for_: Annotated[str, typer.Option("--for", help="How long, for instance 2h.", metavar="DURATION")],
 ) -> None:
     """Keep a service awake for some time; wakes it if it sleeps."""
-    seconds(for_, some=True)
+    seconds(for_)
     answer = client.post(client.service(service, "pin"), {"for": for_})
     if answer["warning"]:
         print(f"warning: {answer['warning']}", file=sys.stderr)
