@@ -198,7 +198,7 @@ async def test_the_next_change_is_foretold(world: World, sentence: str):
 
 
 @pytest.mark.parametrize("reason, expected", [("DependantAwake", None), ("AppVeto", None), ("GatewayBusy", NOW)])
-async def test_a_sleep_that_is_due_and_blocked_is_not_foretold(world: World, reason: str, expected: datetime | None):
+async def test_a_sleep_is_not_foretold_where_nobody_knows_how_long_it_is_blocked(world: World, reason: str, expected: datetime | None):
     world.clock.moment = NOW
     world.idle_since[HELLO] = at(2, 11, 0)
     await world.show(serving=Serving.AWAKE, drain=None, conditions=(blocked(reason, "why"),))

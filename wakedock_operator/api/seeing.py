@@ -65,6 +65,10 @@ def _wanted(entry: Entry, status: Status | None, now: datetime) -> bool:
     return window is not None and window.awake and (handled is None or handled.schedule != window.began)
 
 
+TIMED = frozenset({VetoReason.GATEWAY_BUSY, VetoReason.MIN_AWAKE})
+"""What keeps a service awake for a time that is known, if nobody asks for it."""
+
+
 def see(ports: Ports, key: Key) -> ServiceView | None:
     """One service from what is in memory; None when there is none."""
     entry, status = ports.catalog.current().entries.get(key), ports.board.view(key)
@@ -77,7 +81,7 @@ def see(ports: Ports, key: Key) -> ServiceView | None:
     idle_since = ports.idle_since(key) if state is State.AWAKE else None
     pin = entry.wishes.keep_awake_until if entry is not None else None
     blocked = _blocked(status)
-    kept_awake = blocked is not None and blocked.reason != VetoReason.GATEWAY_BUSY
+    kept_awake = blocked is not None and blocked.reason not in TIMED
     following = next_change(entry, status, idle_since=idle_since, kept_awake=kept_awake, now=now) if entry is not None else None
     return ServiceView(
         namespace=key.namespace,

@@ -117,11 +117,10 @@ def _scheduled(entry: Entry, *, awake: bool, now: datetime) -> Iterator[ChangeVi
 
 def _idle(entry: Entry, status: Status | None, *, idle_since: datetime | None, kept_awake: bool, now: datetime) -> Iterator[ChangeView]:
     spec = entry.service.spec
-    if status is None or status.serving is not Serving.AWAKE or idle_since is None or spec.sleep.mode is SleepMode.NEVER:
+    if status is None or status.serving is not Serving.AWAKE or idle_since is None or spec.sleep.mode is SleepMode.NEVER or kept_awake:
         return
     pin, window = entry.wishes.keep_awake_until, window_at(spec.schedule, now)
     if (pin is not None and pin > now) or (window is not None and window.awake):
         return
-    at = max(idle_since + spec.idle_timeout, status.since + (spec.sleep.min_awake or timedelta()))
-    if at > now or not kept_awake:
-        yield ChangeView(at=max(at, now), what="it goes to sleep if no request comes")
+    earliest = status.since + (spec.sleep.min_awake or timedelta())
+    yield ChangeView(at=max(idle_since + spec.idle_timeout, earliest, now), what="it goes to sleep if no request comes")
