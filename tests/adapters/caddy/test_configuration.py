@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.adapters.caddy.gateway import route
+from wakedock_operator.adapters.caddy.hold import READ_ONLY_PROBLEM
 from wakedock_operator.adapters.caddy.literals import unfit
 from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
 from wakedock_operator.adapters.caddy.render import render, sealed
@@ -48,8 +49,9 @@ def strings(node: Any) -> Iterator[str]:
 def assert_harmless(configuration: dict[str, Any]) -> None:
     for text in strings(configuration):
         left = PLACEHOLDER.sub("", text)
-        # The one text with braces of its own, escaped.
-        left = left.replace(PLACEHOLDER.sub("", DORMANT_PROBLEM), "")
+        # The texts with braces of their own, escaped.
+        for problem in (DORMANT_PROBLEM, READ_ONLY_PROBLEM):
+            left = left.replace(PLACEHOLDER.sub("", problem), "")
         assert "{" not in left, text
         assert "}" not in left, text
         assert text not in {"enable_full_duplex", "request_buffers", "response_buffers"}
