@@ -96,6 +96,12 @@ test-e2e: $(VENV)/.development ## Tests on a whole cluster: that of KUBECONFIG, 
 	hack/images/build
 	$(CLUSTER) during sh -c '$(CLUSTER) images && $(CLUSTER) load-image build/images/wakedock.tar build/images/caddy.tar && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
 
+.PHONY: test-oldest
+test-oldest: export WAKEDOCK_KUBERNETES = oldest
+test-oldest: $(VENV)/.development ## Tests on an API server of the oldest Kubernetes that is supported; compiles it once, needs Go
+	$(CLUSTER) build
+	$(PYTEST) -n $(WORKERS) -m "kubernetes" --junit-xml=$(REPORTS)/oldest.xml
+
 .PHONY: soak
 soak: $(VENV)/.development ## The long soak: sleeps and wakes under load, 0 requests lost, 0 served twice
 	$(PYTEST) -m soak --large --capture=no

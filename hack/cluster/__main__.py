@@ -14,7 +14,7 @@ from pathlib import Path
 from hack.cluster import api_server, lifecycle, orders
 from hack.cluster.building import build, build_testapp
 from hack.cluster.images import NOBODY, Image, pack
-from hack.cluster.layout import ClusterError, Layout, default_home
+from hack.cluster.layout import ClusterError, Layout
 from hack.cluster.node import run_node
 
 
@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Run one command; the exit code is 1 after an error."""
-    asked, layout = arguments(), Layout(default_home())
+    asked, layout = arguments(), Layout.chosen()
     try:
         return asked.run(layout, asked) or 0
     except ClusterError as error:

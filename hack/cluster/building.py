@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from hack.cluster.images import Image, pack
-from hack.cluster.layout import PAUSE, PROGRAMS, SOURCES, TESTAPP, TREE, ClusterError, Layout
+from hack.cluster.layout import KUBERNETES, PAUSE, PROGRAMS, SOURCES, TESTAPP, TREE, ClusterError, Layout
 
 GO = 26
 STATIC = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath -buildvcs=false"}
@@ -49,7 +49,7 @@ def build(layout: Layout) -> None:
     if not built(layout):
         layout.builds.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=layout.builds, prefix=".building-") as folder:
-            compile_into(Path(folder) / "build")
+            compile_into(Path(folder) / "build", oldest=layout.oldest)
             shutil.rmtree(layout.build, ignore_errors=True)
             (Path(folder) / "build").rename(layout.build)
     link = layout.home / ".bin"
@@ -58,16 +58,23 @@ def build(layout: Layout) -> None:
     link.replace(layout.bin)
 
 
-def compile_into(folder: Path) -> None:
-    """The binary, its links, and the image of pause."""
+def compile_into(folder: Path, *, oldest: bool) -> None:
+    """The binary, its links, and the image of pause. Kubernetes of the `oldest` version is a second binary."""
     folder.mkdir()
     module = SOURCES / "node"
-    version = go("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes", folder=module).strip()
-    go("build", "-ldflags", linker_flags(version), "-o", str(folder / "wakedock-node"), ".", folder=module)
+    compile_kubernetes(module, folder / "wakedock-node")
+    if oldest:
+        compile_kubernetes(SOURCES / "oldest", folder / "wakedock-oldest")
     for name in PROGRAMS:
-        (folder / name).symlink_to("wakedock-node")
+        (folder / name).symlink_to("wakedock-oldest" if oldest and name in KUBERNETES else "wakedock-node")
     go("build", "-ldflags", "-s -w", "-o", str(folder / "pause"), "./cmd/pause", folder=module)
     pack(Image(reference=PAUSE, content=folder / "pause"), folder / "pause.tar")
+
+
+def compile_kubernetes(module: Path, binary: Path) -> None:
+    """A binary whose programs say the version of Kubernetes that the module takes."""
+    version = go("list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes", folder=module).strip()
+    go("build", "-ldflags", linker_flags(version), "-o", str(binary), ".", folder=module)
 
 
 def build_testapp() -> Path:

@@ -53,6 +53,7 @@ def configure(layout: Layout) -> None:
         "node_ip": NODE_IP,
         "pause": PAUSE,
         "pods": PODS,
+        "proxy_gates": "NFTablesProxyMode: true" if layout.oldest else "",
     }
     for template in (SOURCES / "config").iterdir():
         (layout.config / template.name).write_text(Template(template.read_text()).substitute(values))

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hack.cluster.building import built
-from hack.cluster.layout import ClusterError, Layout, default_home
+from hack.cluster.layout import ClusterError, Layout
 
 
 def program() -> str:
     """The kubectl of this tree's build, else the one in PATH."""
-    layout = Layout(default_home())
+    layout = Layout.chosen()
     found = layout.program("kubectl") if built(layout) else shutil.which("kubectl")
     if found is None:
         message = "kubectl: not found; `make cluster-build` compiles one"

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Self
 
 SOURCES = Path(__file__).resolve().parent
 TREE = SOURCES.parent.parent
@@ -23,7 +24,8 @@ API = f"https://{NODE_IP}:{API_PORT}"
 PAUSE = "wakedock.local/pause:1"
 TESTAPP = "wakedock.local/testapp:1"
 
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "coredns")
+KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+PROGRAMS = (*KUBERNETES, "etcd", "kubectl", "coredns")
 
 
 class ClusterError(Exception):
@@ -38,10 +40,10 @@ def default_home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "wakedock" / "cluster"
 
 
-def source_key() -> str:
-    """Names the binary by what it is made from: a cached one with this key need not be built."""
+def source_key(*modules: str) -> str:
+    """Names a build by what it is made from: a cached one with this key need not be built."""
     digest = hashlib.sha256(os.uname().machine.encode())
-    for path in sorted((SOURCES / "node").rglob("*")):
+    for path in sorted(each for module in modules for each in (SOURCES / module).rglob("*")):
         if path.suffix in {".go", ".mod", ".sum"}:
             digest.update(path.relative_to(SOURCES).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -52,6 +54,13 @@ class Layout:
     """The folders below `home`. Only `builds` is worth keeping between machines."""
 
     home: Path
+    oldest: bool = False
+    """Whether Kubernetes is of the oldest version that WakeDock supports, not of the newest."""
+
+    @classmethod
+    def chosen(cls) -> Self:
+        """Where, and with `WAKEDOCK_KUBERNETES=oldest` in the environment of which version, the cluster is to be."""
+        return cls(default_home(), oldest=os.environ.get("WAKEDOCK_KUBERNETES") == "oldest")
 
     @property
     def builds(self) -> Path:
@@ -60,8 +69,8 @@ class Layout:
 
     @property
     def build(self) -> Path:
-        """The binary of this tree and its links, whether it was built or not."""
-        return self.builds / source_key()
+        """The binaries of this tree and their links, whether they were built or not."""
+        return self.builds / source_key("node", *(["oldest"] if self.oldest else []))
 
     @property
     def bin(self) -> Path:

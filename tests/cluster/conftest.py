@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from hack.cluster.kubectl import Kubectl
-from hack.cluster.layout import NODE, Layout, default_home
+from hack.cluster.layout import NODE, Layout
 from tests.audit import ScaleWrite, scale_writes
 from tests.cluster.daemons import Daemons
 from tests.cluster.installation import NAMESPACE, Installation
@@ -78,7 +78,7 @@ def written_scales(kubectl: Kubectl) -> Callable[[], list[ScaleWrite]]:
 @pytest.fixture
 def daemons(cluster: Path) -> Iterator[Daemons]:
     """The cluster's daemons; whatever the test does to them, the cluster is whole afterwards. Mark such tests with `daemons`, too."""
-    layout = Layout(default_home())
+    layout = Layout.chosen()
     if not cluster.exists() or not layout.kubeconfig.exists() or not cluster.samefile(layout.kubeconfig):
         pytest.skip(f"{cluster} is not the cluster of hack/cluster (node {NODE}): its daemons are out of reach")
     held = Daemons(layout)

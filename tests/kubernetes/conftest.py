@@ -15,7 +15,7 @@ from kubernetes.aio.config import load_kube_config
 from hack.cluster import api_server
 from hack.cluster.building import built
 from hack.cluster.kubectl import Kubectl
-from hack.cluster.layout import Layout, default_home
+from hack.cluster.layout import Layout
 from tests.audit import ScaleWrite, scale_writes
 
 CRD = Path(__file__).resolve().parents[2] / "crds" / "wakeservices.wakedock.dev.yaml"
@@ -24,7 +24,7 @@ CRD = Path(__file__).resolve().parents[2] / "crds" / "wakeservices.wakedock.dev.
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
     """The administrator's kubeconfig; the WakeService definition is established. RBAC is on."""
-    layout = Layout(default_home())
+    layout = Layout.chosen()
     if not built(layout):
         pytest.skip(f"there is no API server in {layout.build}: `make cluster-build` compiles it, once, with Go in about 10 minutes")
     base = tmp_path_factory.getbasetemp()
