@@ -369,6 +369,13 @@ async def test_run_without_definitions_or_with_a_wrong_option_says_so(run: Run):
     assert "wakedock: --listen[0]: '8080' is not an address" in wrong.stderr
 
 
+async def test_the_first_run_refuses_a_path_that_does_not_exist(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("wakedock_operator.cli.logging.set_up_logging", lambda **_: None)
+    result = await run("run", "-f", str(tmp_path), "-f", str(tmp_path / "nowhere"))
+    assert result.exit_code == ExitCode.MISTAKE
+    assert result.stderr == f"wakedock: there is no {tmp_path}/nowhere; correct -f (or WAKEDOCK_FILES), or create what it names\n"
+
+
 async def test_an_error_inside_task_groups_keeps_its_exit_code(run: Run, monkeypatch: pytest.MonkeyPatch):
     def taken(_: object) -> int:
         raise ExceptionGroup("tasks", [ExceptionGroup("inner", [PortInUse("127.0.0.1:8080 is taken by another program")])])

@@ -7,6 +7,9 @@ import signal
 
 import structlog
 
+from wakedock_operator.adapters.files.catalog import FileCatalog
+from wakedock_operator.errors import ConfigurationMistake
+
 from .compose import Parts, Running, composed, serving
 from .directories import Directories, opened, resolve
 from .settings import Settings
@@ -17,6 +20,11 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT. Raises WakeDockError when the start is impossible."""
     directories = resolve(settings.data, settings.runtime, os.environ)
+    absent = FileCatalog.absent(settings.files, data=directories.data)
+    if absent:
+        raise ConfigurationMistake(
+            f"there is no {' and no '.join(map(str, absent))}; correct -f (or WAKEDOCK_FILES), or create what it names"
+        )
     raise_descriptor_limit()
     with opened(directories):
         return asyncio.run(_run(settings, directories))

@@ -171,6 +171,15 @@ async def test_a_source_that_cannot_be_read_is_unknown_and_not_empty(here: Insta
     assert (await here.entry()).problem is None
 
 
+async def test_a_path_that_does_not_exist_counts_as_a_mistake_only_where_nothing_is_remembered(here: Installation):
+    nowhere = here.services / "nowhere.yaml"
+    assert FileCatalog.absent([here.services, nowhere], data=here.data) == (nowhere,)
+    assert FileCatalog.absent([here.services], data=here.data) == ()
+    here.write("a.yaml", yaml("web"))
+    await here.start()
+    assert FileCatalog.absent([here.services, nowhere], data=here.data) == ()
+
+
 async def test_a_file_that_cannot_be_read_keeps_its_services_only(here: Installation):
     web, _ = here.write("a.yaml", yaml("web")), here.write("b.yaml", yaml("db"))
     await here.start()

@@ -11,7 +11,7 @@ from pathlib import Path
 from wakedock_operator.adapters.files.definitions import Definition, Refusals, read_definitions
 from wakedock_operator.adapters.files.remembered import DefinitionStore, Remembered, WishStore
 from wakedock_operator.adapters.files.settling import Choice, Settled, settle
-from wakedock_operator.adapters.files.sources import Found, absolute, look
+from wakedock_operator.adapters.files.sources import Found, absolute, exists, look
 from wakedock_operator.adapters.files.watching import touched
 from wakedock_operator.ports.catalog import Entry, Problem, Snapshot, Wishes
 from wakedock_operator.ports.changes import Changes
@@ -51,6 +51,16 @@ class FileCatalog:
     def __repr__(self) -> str:
         entries = self._snapshot.entries
         return f"<FileCatalog {', '.join(map(str, self._paths))}: {len(entries)} services, {len(self._snapshot.problems)} problems>"
+
+    @staticmethod
+    def absent(paths: Sequence[Path], *, data: Path) -> tuple[Path, ...]:
+        """Which of `paths` do not exist, where nothing is remembered in `data`.
+
+        Later starts go on without what is not there: a folder may be mounted a moment after them, and its services stay as they were.
+        """
+        if not DefinitionStore(data / DEFINITIONS).empty:
+            return ()
+        return tuple(path for path in absolute(paths) if not exists(path))
 
     async def load(self) -> Snapshot:
         """Read what is remembered, then the files. Raises nothing: what cannot be read is in the snapshot."""

@@ -35,6 +35,11 @@ class DefinitionStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    @property
+    def empty(self) -> bool:
+        """True where nothing is remembered, as before the first start."""
+        return next(self._directory.glob(f"*{_SUFFIX}"), None) is None
+
     def load(self) -> tuple[dict[Key, Remembered], dict[Path, str]]:
         """Everything that is remembered, and why some of it cannot be read."""
         return _load(self._directory, _remembered)

@@ -40,6 +40,17 @@ def absolute(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(Path(os.path.abspath(path.expanduser())) for path in paths))  # noqa: PTH100 - resolve() follows links
 
 
+def exists(path: Path) -> bool:
+    """False where nothing is; true also for what nobody may look at."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _yaml_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir(), key=lambda each: each.name):
         if path.suffix in SUFFIXES and not path.name.startswith("."):
