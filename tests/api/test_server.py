@@ -313,6 +313,15 @@ async def test_the_overview_names_what_goes_on_by_its_last_good_definition_once(
     assert [each["message"] for each in overview["problems"]] == [f"default/hello: {broken}"]
 
 
+async def test_the_overview_names_an_unreadable_folder_once_and_not_for_each_of_its_services(client: Client, world: World):
+    for name in ("hello", "other"):
+        world.catalog.define(name, problem=f"/etc/services/{name}.yaml cannot be read: Permission denied")
+    world.catalog.unreadable = ("/etc/services",)
+    world.catalog.problems = (Problem("/etc/services", "/etc/services cannot be read: Permission denied"),)
+    overview = await (await client.get("/api/v1/system/overview")).json()
+    assert [each["source"] for each in overview["problems"]] == ["/etc/services"]
+
+
 # Listeners
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from wakedock_operator.adapters.metrics import CONTENT_TYPE
 from wakedock_operator.api.endpoints import PORTS, Endpoint, json_answer
 from wakedock_operator.api.seeing import known, see
 from wakedock_operator.api.views import HealthView, Overview, SourceProblem, State
-from wakedock_operator.ports.catalog import Snapshot
+from wakedock_operator.ports.catalog import Entry, Snapshot
 
 
 async def health(request: web.Request) -> web.StreamResponse:
@@ -29,8 +30,15 @@ def _problems(snapshot: Snapshot) -> Iterator[SourceProblem]:
     """What is not served at all, and what is served by its last good definition."""
     yield from (SourceProblem(source=problem.source, message=problem.message) for problem in snapshot.problems)
     for entry in snapshot.entries.values():
-        if entry.problem and not any(entry.problem in problem.message for problem in snapshot.problems):
+        if entry.problem and not _told(entry, snapshot):
             yield SourceProblem(source=entry.source, message=f"{entry.problem}; {entry.key} is served by its last good definition")
+
+
+def _told(entry: Entry, snapshot: Snapshot) -> bool:
+    """Its problem is one of the snapshot's, or its whole folder is unknown."""
+    return str(Path(entry.source).parent) in snapshot.unreadable or any(
+        entry.problem is not None and entry.problem in problem.message for problem in snapshot.problems
+    )
 
 
 async def overview(request: web.Request) -> web.StreamResponse:
