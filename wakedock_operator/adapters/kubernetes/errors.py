@@ -4,6 +4,7 @@ Each message says what was asked, of which object, and what the answer was.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,12 +64,16 @@ _by_status: dict[int, type[ApiError]] = {
 }
 
 
+_mistake = re.compile(r"failed to create typed patch object|failed to convert new object|error converting YAML")
+"""What an API server says, with the status 500, about a server-side apply whose fields do not fit the kind."""
+
+
 def refusal(asked: str, status: int, answer: bytes | Mapping[str, Any]) -> ApiError:
     """The error for an answer with an HTTP status that is no success. `answer` is the body, or the `Status` object that it holds."""
     told = answer if isinstance(answer, Mapping) else _status_object(answer)
     reason = str(told.get("reason") or "")
     message = str(told.get("message") or "") or (answer[:200].decode(errors="replace").strip() if isinstance(answer, bytes) else "")
-    kind = _by_status.get(status, Invalid if 400 <= status < 500 else Unavailable)
+    kind = _by_status.get(status, Invalid if 400 <= status < 500 or _mistake.search(message) else Unavailable)
     details = told.get("details")
     return kind(
         f"{asked}: {status} {reason}".rstrip() + (f": {message}" if message else ""),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import structlog
 
 from wakedock_operator.adapters.kubernetes.client import Raw
+from wakedock_operator.adapters.kubernetes.fitting import Fitting
 from wakedock_operator.adapters.kubernetes.objects import Accepts, Seen, key_of, read_object
 from wakedock_operator.adapters.kubernetes.ownership import Ownership
 from wakedock_operator.core.status import Status
@@ -39,6 +40,7 @@ class Shelf:
         self._seen: dict[Key, Seen] = {}
         """As read: whether another one has its workload is asked at each look."""
         self._ownership = Ownership()
+        self._fitting = Fitting()
         self._ended: dict[str, None] = {}
         self._listed: set[str] = set()
         self._snapshot: Snapshot | None = None
@@ -162,7 +164,7 @@ class Shelf:
         """All definitions at this moment; made anew only after a change."""
         if self._snapshot is None:
             self._snapshot = Snapshot(
-                entries={seen.key: seen.entry for seen in self._all() if seen.entry is not None},
+                entries=self._fitting.fitted({seen.key: seen.entry for seen in self._all() if seen.entry is not None}),
                 problems=tuple(
                     Problem(str(seen.key), f"{seen.key}: {seen.problem}", seen.key) for seen in self._all() if seen.problem is not None
                 ),
