@@ -67,6 +67,25 @@ def test_the_time_out_names_what_was_seen(hello: Service):
 # Failures
 
 
+def test_what_stands_in_the_way_is_told_while_something_is_asked_for(hello: Service):
+    hello.backend = Observation(desired=1, settled=False, version="1", failure=HEALABLE)
+    hello.saw_failure(HEALABLE, 10.0, fail_fast=False)
+    assert (hello.trouble, hello.failure) == (HEALABLE, None)
+    hello.saw_failure(None, 11.0, fail_fast=False)
+    assert hello.trouble is None
+    hello.backend = NOTHING
+    hello.saw_failure(CAUSE, 12.0, fail_fast=False)
+    assert hello.trouble is None
+
+
+@pytest.mark.parametrize("desired, refuses", [(1, True), (0, False)], ids=["the backend starts it in vain", "it is to be started"])
+def test_a_wait_for_an_awake_app_ends_with_a_lasting_cause(hello: Service, desired: int, refuses: bool):
+    hello.ask(Question(HELLO, "one", 0.0, ASKER), 5.0)
+    hello.backend = Observation(desired=desired, settled=False, version="1", failure=CAUSE)
+    hello.saw_failure(CAUSE, 10.0, fail_fast=False)
+    assert (hello.refusal(10.0) is not None) is refuses
+
+
 def test_a_start_that_failed_is_counted_once(hello: Service):
     starting(hello)
     for now in (10.0, 11.0):

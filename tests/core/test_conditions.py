@@ -58,6 +58,18 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
             status(Stage.ASLEEP, says(ReportKind.BUSY, holding=True)), Findings(), (READY, "True", "Served", ""), id="a wake under way"
         ),
         pytest.param(
+            status(Stage.ASLEEP, says(ReportKind.BUSY, holding=True)),
+            Findings(failing="no such image"),
+            (READY, "False", "Failing", "no such image"),
+            id="a wake that does not come up so far",
+        ),
+        pytest.param(
+            status(Stage.AWAKE),
+            Findings(failing="it ends"),
+            (READY, "False", "Failing", "it ends"),
+            id="awake, and it keeps ending",
+        ),
+        pytest.param(
             status(Stage.ASLEEP), Findings(crashed="exit code 9"), (READY, "True", "Served", ""), id="what sleeps has not crashed"
         ),
         pytest.param(status(Stage.AWAKE), Findings(blocked=PINNED), (BLOCKED, "True", "Pinned", "pinned awake"), id="kept awake"),

@@ -71,8 +71,8 @@ class Desk:
             return Progress(Phase.FAILED)
         attempt = service.attempt
         elapsed = 0.0 if attempt is None else self._activator.clock.monotonic() - attempt.asked_at
-        failure = service.failure.reason if service.failure is not None and service.phase is Phase.FAILED else None
-        return Progress(service.phase, elapsed, self._typical.get(key), failure)
+        failure = service.failure if service.phase is Phase.FAILED else service.trouble
+        return Progress(service.phase, elapsed, self._typical.get(key), None if failure is None else failure.reason)
 
     async def follow(self, key: Key) -> AsyncIterator[Progress]:
         """See Gatekeeper."""

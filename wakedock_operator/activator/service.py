@@ -65,6 +65,8 @@ class Service:
     next_probe: float = 0.0
     failure: Failure | None = None
     """The last failure that ended a start, as the status or this gateway's own look says."""
+    trouble: Failure | None = None
+    """What the last look at a workload that was asked for found in its way; it may heal."""
     refused_until: float = 0.0
     failures: int = 0
     crashed_at: float | None = None
@@ -158,9 +160,12 @@ class Service:
     def saw_failure(self, failure: Failure | None, now: float, *, fail_fast: bool) -> None:
         """Take in what the backend says went wrong, once for each failure.
 
-        A start that failed is answered with its cause until its back-off ends; a visit asked for that one start, and for no other. A crash
-        of an app that had answered is started again at once by the next request, unless it crashed shortly before as well.
+        A start that failed is answered with its cause until its back-off ends; a visit asked for that one start, and for no other. So is a
+        wait for an app that somebody else, or the backend, starts in vain. A crash of an app that had answered is started again at once by
+        the next request, unless it crashed shortly before as well.
         """
+        asked_for = self.backend is not None and self.backend.desired > 0
+        self.trouble = failure if asked_for else None
         if failure is None or failure.id == self.seen_failure:
             return
         self.seen_failure = failure.id
@@ -169,7 +174,7 @@ class Service:
         if failure.id == self.answered:
             self.failures = self.failures + 1 if self._crashes_again(now) else 0
             self.crashed_at = now
-        elif self.attempt is not None and self.attempt.started_at is not None:
+        elif self.attempt is not None and (self.attempt.started_at is not None or asked_for):
             self.failures += 1
             self.visited_until = 0.0
         else:

@@ -272,6 +272,7 @@ class Controller:
             missing=failure.message if failure is not None and failure.reason is FailureReason.TARGET_MISSING else None,
             unanswered="" if entry is None else _unanswered(entry),
             crashed=None if failure is None or facts.backend.live else failure.message,
+            failing=None if failure is None or facts.backend.desired == 0 or facts.backend.rolling else failure.message,
             blocked=None if step is None else step.blocked,
             bypasses=self._workloads.bypasses(key),
         )

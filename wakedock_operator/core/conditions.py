@@ -78,6 +78,8 @@ class ReadyReason(StrEnum):
     """The workload that `targetRef` names does not exist: requests are answered with that cause."""
     NO_ANSWER = "NoAnswer"
     """It is awake, and nothing answers: a request has waited for 10 seconds. True again once something answers, or once it sleeps."""
+    FAILING = "Failing"
+    """It was started and does not come up, for a cause that may heal, or it ends again and again: requests wait, or get the cause."""
     NOT_ACCEPTED = "NotAccepted"
     """It was never served; `Accepted` says why."""
     CRASHED = "Crashed"
@@ -103,6 +105,8 @@ class Findings:
     """What to look at where requests to an awake app wait in vain."""
     crashed: str | None = None
     """Why the app is not there although it is awake: the next request starts it again."""
+    failing: str | None = None
+    """Why nothing of what was started is ready."""
     blocked: Veto | None = None
     bypasses: Sequence[str] = ()
     """Services that lead to the app past the gateways."""
@@ -172,6 +176,8 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.pending)
     if findings.missing is not None:
         return _false(ConditionType.READY, ReadyReason.TARGET_MISSING, findings.missing)
+    if findings.failing is not None and status.serving is not Serving.DRAINING:
+        return _false(ConditionType.READY, ReadyReason.FAILING, findings.failing)
     if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None:
         return _false(ConditionType.READY, ReadyReason.START_FAILED, drain.cause.message)
     if findings.crashed is not None and status.serving is Serving.AWAKE:

@@ -100,7 +100,7 @@ class WaitingPages:
         view = View(
             state="failed" if failed else "waiting",
             headline=PHASES[phase],
-            explanation=FAILURES[progress.failure] if failed and progress.failure is not None else "",
+            explanation="" if progress.failure is None else FAILURES[progress.failure],
             retry=refresh,
             phase=phase,
             elapsed=progress.elapsed,

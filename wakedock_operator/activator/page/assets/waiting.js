@@ -87,6 +87,7 @@
     clearInterval(timer);
     timer = null;
     show("elapsed", wordsOf(progress.elapsed));
+    show("explanation", words.failures[progress.failure] || "");
     if (progress.typical !== null) {
       const fill = filled(progress.elapsed, progress.typical);
       document.getElementById("bar").value = fill;
