@@ -17,20 +17,6 @@ def selector(key: Key) -> dict[str, str]:
     return {SERVICE_LABEL: key.name}
 
 
-def first(key: Key, uid: str, image: str) -> Json:
-    """The least that a Deployment needs, at zero: everything else is applied by another manager, which so owns what it may take back."""
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": key.name, "namespace": key.namespace, "labels": labels(key), "ownerReferences": owner(key, uid)},
-        "spec": {
-            "replicas": 0,
-            "selector": {"matchLabels": selector(key)},
-            "template": {"metadata": {"labels": selector(key)}, "spec": {"containers": [{"name": CONTAINER, "image": image}]}},
-        },
-    }
-
-
 def applied(service: WakeService, uid: str) -> Json:
     """What the operator applies: all but the replicas."""
     key, app = service.key, service.spec.app

@@ -21,6 +21,12 @@ def scaled_by(workload: Document) -> str:
     return "" if newest is None else str(newest["manager"])
 
 
+def replicas_held_only_by(workload: Document, manager: str) -> bool:
+    """Whether the replicas would go to their default if `manager` gave them up."""
+    holders = {str(each.get("manager", "")) for each in metadata(workload).get("managedFields") or () if _holds_replicas(each)}
+    return holders == {manager}
+
+
 def _holds_replicas(entry: Document) -> bool:
     fields = entry.get("fieldsV1") or {}
     return entry.get("subresource") == "scale" or "f:replicas" in (fields.get("f:spec") or {})

@@ -83,7 +83,7 @@ class KubernetesWorkloads(KubernetesWaking):
         if service.spec.app is not None:
             path = f"{namespaced(APPS, key.namespace, 'deployments')}/{key.name}"
             wanted = deployment.applied(service, uid)
-            await apply(self._api, path, wanted, uid=uid, first=deployment.first(key, uid, service.spec.app.image or ""))
+            await apply(self._api, path, wanted, uid=uid, at_zero=True)
             found: Selection | None = Selection(deployment.selector(key), wanted["spec"]["template"]["metadata"]["labels"])
         else:
             found = await self._first_look(target, uid)
