@@ -90,6 +90,8 @@ COMMAND_NEEDED = "this field is needed: the program and its arguments, such as [
 IMAGE_NEEDED = "this field is needed on Kubernetes: the container image, such as registry.example.org/shop/web:1.4"
 PORT_NEEDED = "this field is needed on Kubernetes where there are hosts, a service or a readiness that asks the port"
 
+STABLE_TAKEN = f"a WakeService's own name with {STABLE_SUFFIX!r} after it is the Service with its stable address; choose another name"
+
 
 def refusals(service: WakeService, backend: Backend) -> Iterator[str]:
     """Every field of `service` that `backend` cannot honour, or that it needs and that is not there, as `field: reason`."""
@@ -131,6 +133,8 @@ def _needed_by_kubernetes(service: WakeService) -> Iterator[str]:
         yield f"spec.app.image: {IMAGE_NEEDED}"
     if spec.port is None and asks_port(spec):
         yield f"spec.port: {PORT_NEEDED}"
+    if spec.service is not None and spec.service.name == f"{name}{STABLE_SUFFIX}":
+        yield f"spec.service.name: {STABLE_TAKEN}"
     for place, text in spec.app.templates() if spec.app is not None else ():
         for dependency in dependency_references(text):
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
