@@ -1,6 +1,7 @@
 """What people and controllers do to a workload under WakeDock's hands."""
 
 import asyncio
+import urllib.error
 from typing import Any
 
 import pytest
@@ -166,6 +167,29 @@ def test_causes_are_told_within_seconds(wakedock: Installation, kubectl: Kubectl
     assert failed["drain"]["cause"]["reason"] == cause
     if cause == "Exited":
         assert "EXIT_AFTER" in failed["drain"]["cause"]["message"]
+
+
+def test_a_cause_that_may_heal_is_told_within_seconds_as_well(wakedock: Installation, kubectl: Kubectl):
+    made = app(kubectl.namespace, "broken", wake={"timeout": "60s"})
+    made["spec"]["app"]["resources"] = {"requests": {"cpu": "500"}}
+    kubectl.apply(made)
+    seen = Seen(kubectl, "broken")
+    seen.ready()
+    kubectl("annotate", "wakeservice/broken", "wakedock.dev/wake=1")
+    waiting = seen.watch(lambda status: reason(status, "Ready") == "Failing", timeout=10)
+    assert waiting["serving"] == "Asleep"
+
+
+def test_requests_to_an_awake_app_that_only_crashes_get_the_cause(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(app(kubectl.namespace, "broken", env={"EXIT_AFTER": "1s", "START_DELAY": "1h"}, wake={"timeout": "60s"}))
+    seen = Seen(kubectl, "broken")
+    seen.ready()
+    kubectl("annotate", "wakeservice/broken", "wakedock.dev/wake=1")
+    seen.watch(lambda status: reason(status, "Ready") == "Failing", timeout=60)
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        ask(wakedock.address, seen.host)
+    with answer.value:
+        assert answer.value.code == 503
 
 
 def test_a_quota_that_is_used_up_is_named(wakedock: Installation, kubectl: Kubectl):

@@ -211,6 +211,8 @@ class Controller:
             case controller.Probe():
                 if now < memory.next_probe:
                     return memory.next_probe
+                # A probe may take its time; what is in the way of the start is said before.
+                await self._publish(key, facts, None, memory)
                 result = await self._workloads.probe(key, step.instance)
                 if not result.ready:
                     memory.next_probe = self._clock.monotonic() + (0.0 if result.waited else PROBE_INTERVAL)
@@ -279,9 +281,16 @@ class Controller:
 
     async def _rest(self, key: Key, facts: controller.Facts, step: controller.Rest, memory: Memory) -> float | None:
         """Publish the conditions if they changed; returns when to look again."""
+        if facts.status is None:
+            return None
+        await self._publish(key, facts, step, memory)
+        self._telling.crashed(key, facts, memory)
+        return self._next_look(key, facts, step, memory)
+
+    async def _publish(self, key: Key, facts: controller.Facts, step: controller.Rest | None, memory: Memory) -> None:
         status = facts.status
         if status is None:
-            return None
+            return
         found = conditions(status, self._findings(key, facts, step), facts.now)
         if found != status.conditions:
             try:
@@ -289,8 +298,6 @@ class Controller:
                 memory.read = written.uid, written.version
             except Conflict:
                 self._queue.add(key)
-        self._telling.crashed(key, facts, memory)
-        return self._next_look(key, facts, step, memory)
 
     def _next_look(self, key: Key, facts: controller.Facts, step: controller.Rest, memory: Memory) -> float | None:
         now = self._clock.monotonic()
