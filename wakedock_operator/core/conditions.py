@@ -47,7 +47,7 @@ class RoutedReason(StrEnum):
     ROUTED = "Routed"
     """Every gateway routes by its newest definition."""
     NO_HOSTS = "NoHosts"
-    """It has no hosts: only its dependants wake it."""
+    """It has no hosts: its dependants wake it, and callers by a Service of its own where it has one."""
     HOST_TAKEN = "HostTaken"
     """Another service had one of its hosts and paths first."""
     REJECTED = "Rejected"
@@ -149,7 +149,7 @@ def _routed(findings: Findings) -> Condition:
     if findings.pending is not None:
         return _false(ConditionType.ROUTED, RoutedReason.PENDING, findings.pending)
     if not findings.has_hosts:
-        return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, "only its dependants wake it")
+        return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, "no host leads to it: its dependants wake it, and callers by a Service of its own where it has one")
     return _true(ConditionType.ROUTED, RoutedReason.ROUTED)
 
 
