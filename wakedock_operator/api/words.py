@@ -48,7 +48,8 @@ def why(state: State, service: WakeService | None, status: Status | None) -> tup
     if state is State.SUSPENDED:
         return "Suspended", "spec.suspend is true: every request is answered with 503"
     if status is None:
-        return "NotSeen", "its definition was not taken up yet; where that lasts on Kubernetes, the operator does not run, or not for its namespace"
+        lasting = "where that lasts on Kubernetes, the operator does not run, or not for its namespace"
+        return "NotSeen", f"its definition was not taken up yet; {lasting}"
     if status.serving is Serving.AWAKE:
         return _why_awake(status)
     if state is State.WAKING:

@@ -149,7 +149,8 @@ def _routed(findings: Findings) -> Condition:
     if findings.pending is not None:
         return _false(ConditionType.ROUTED, RoutedReason.PENDING, findings.pending)
     if not findings.has_hosts:
-        return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, "no host leads to it: its dependants wake it, and callers by a Service of its own where it has one")
+        who = "its dependants wake it, and callers by a Service of its own where it has one"
+        return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, f"no host leads to it: {who}")
     return _true(ConditionType.ROUTED, RoutedReason.ROUTED)
 
 
