@@ -307,7 +307,7 @@ async def test_the_overview_names_what_goes_on_by_its_last_good_definition_once(
     broken = "hello.yaml:4: spec.hosst: this field does not exist"
     world.catalog.entries[HELLO] = replace(world.catalog.entries[HELLO], problem=broken)
     overview = await (await client.get("/api/v1/system/overview")).json()
-    assert [each["message"] for each in overview["problems"]] == [f"{broken}; default/hello is served by its last good definition"]
+    assert [each["message"] for each in overview["problems"]] == [f"{broken} (default/hello is served all the same)"]
     world.catalog.problems = (Problem("hello.yaml", f"default/hello: {broken}"),)
     overview = await (await client.get("/api/v1/system/overview")).json()
     assert [each["message"] for each in overview["problems"]] == [f"default/hello: {broken}"]

@@ -142,7 +142,7 @@ async def test_describe_explains_an_awake_service(run: Run, running: Path, world
         "hello is awake since",
         "a request woke it: GET hello.localhost/a from 10.0.0.7 (curl/8)",
         "blocked: pinned awake until later (Pinned)",
-        "the newest one is not used: hello.yaml:4",
+        "not served as it is written: hello.yaml:4",
         "its pin ends",
         "may sleep after 5m",
         "hello-1 at 127.0.0.1:",

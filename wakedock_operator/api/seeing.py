@@ -29,6 +29,8 @@ from wakedock_operator.resource import Key
 
 LAST_WAKES = 5
 LOG_LINES = 20
+TIMED = frozenset({VetoReason.GATEWAY_BUSY, VetoReason.MIN_AWAKE})
+"""What keeps a service awake for a time that is known, if nobody asks for it."""
 
 
 def known(ports: Ports) -> tuple[Key, ...]:
@@ -63,10 +65,6 @@ def _wanted(entry: Entry, status: Status | None, now: datetime) -> bool:
         return True
     window = window_at(entry.service.spec.schedule, now)
     return window is not None and window.awake and (handled is None or handled.schedule != window.began)
-
-
-TIMED = frozenset({VetoReason.GATEWAY_BUSY, VetoReason.MIN_AWAKE})
-"""What keeps a service awake for a time that is known, if nobody asks for it."""
 
 
 def see(ports: Ports, key: Key) -> ServiceView | None:

@@ -27,11 +27,11 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 
 
 def _problems(snapshot: Snapshot) -> Iterator[SourceProblem]:
-    """What is not served at all, and what is served by its last good definition."""
+    """What is not served at all, and what is served otherwise than it is written."""
     yield from (SourceProblem(source=problem.source, message=problem.message) for problem in snapshot.problems)
     for entry in snapshot.entries.values():
         if entry.problem and not _told(entry, snapshot):
-            yield SourceProblem(source=entry.source, message=f"{entry.problem}; {entry.key} is served by its last good definition")
+            yield SourceProblem(source=entry.source, message=f"{entry.problem} ({entry.key} is served all the same)")
 
 
 def _told(entry: Entry, snapshot: Snapshot) -> bool:

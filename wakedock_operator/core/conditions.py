@@ -36,7 +36,7 @@ class AcceptedReason(StrEnum):
     ACCEPTED = "Accepted"
     """The newest definition is served."""
     KEPT_LAST_GOOD = "KeptLastGood"
-    """The newest definition is broken; the last good one is served."""
+    """The newest definition cannot be served as it is written: the last good one is, or this one without what does not fit."""
     INVALID = "Invalid"
     """It cannot be served, and no earlier definition could."""
 

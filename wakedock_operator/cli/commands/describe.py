@@ -89,7 +89,7 @@ def _troubles(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif unready is not None:
         yield "not ready", f"{one_line(unready['message'])} ({unready['reason']})"
     if detail["problem"] is not None:
-        yield "definition", f"the newest one is not used: {detail['problem']}"
+        yield "definition", f"not served as it is written: {detail['problem']}"
 
 
 def _wake(wake: Mapping[str, Any], now: datetime) -> str:
