@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from wakedock_operator.resource.backends import IMAGE_NEEDED, LIMITS, MAX_NAME, NAME_NEEDED, PORT_NEEDED, Backend, Limit
+from wakedock_operator.resource.backends import (
+    IMAGE_NEEDED,
+    LIMITS,
+    MAX_NAME,
+    NAME_NEEDED,
+    PORT_NEEDED,
+    STABLE_SUFFIX,
+    STABLE_TAKEN,
+    Backend,
+    Limit,
+)
 from wakedock_operator.resource.literals import RESERVED_PATH
 
 Rule = dict[str, Any]
@@ -78,6 +88,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "!has(self.spec.dependsOn) || self.spec.dependsOn.all(each, each.name != self.metadata.name)",
             "a service cannot depend on itself; take it out",
             fieldPath=".spec.dependsOn",
+        ),
+        _rule(
+            f"!has(self.spec.service) || !has(self.spec.service.name) || self.spec.service.name != self.metadata.name + '{STABLE_SUFFIX}'",
+            STABLE_TAKEN,
+            fieldPath=".spec.service.name",
         ),
     ),
     "spec": (

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hack.cluster.kubectl import Kubectl
+from hack.cluster.layout import ClusterError
 from wakedock_operator.adapters.kubernetes.children import deployment
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType, connect
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
@@ -73,6 +74,12 @@ async def test_nothing_is_created_where_the_definition_is_refused(operator: Oper
     with pytest.raises(Unsupported, match="does not accept"):
         await operator.make(volumeMounts=[{"name": "nowhere", "mountPath": "/data"}])
     assert operator.names("deployment") == set()
+
+
+async def test_the_stable_service_has_its_name_for_itself(operator: Operator):
+    operator.define({"service": {"name": "shop-callers"}})
+    with pytest.raises(ClusterError, match=r"spec\.service\.name.*the Service with its stable address"):
+        operator.define({"service": {"name": "shop-wakedock"}})
 
 
 async def test_a_changed_definition_leaves_the_count_and_takes_back_its_fields(operator: Operator):
