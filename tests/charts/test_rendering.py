@@ -98,6 +98,14 @@ def test_the_definitions_are_kept_unless_told_otherwise(render: Render):
         (("gatway.replicas=3",), "gatway"),
         (("gateway.replicas=none",), "replicas"),
         (("watchNamespaces={Team_A}",), "Team_A"),
+        (("gateway.tls.secrets={one}",), "gateway.tls.mode is Off"),
+        (("gateway.trustedProxies={foo}",), 'gateway.trustedProxies: "foo" is no network'),
+        (("gateway.trustedProxies={10.0.0.1,300.1.1.1/8}",), '"300.1.1.1/8" is no network'),
+        (("gateway.proxyProtocol={10.0.0.0/99}",), 'gateway.proxyProtocol: "10.0.0.0/99" is no network'),
+        (("gateway.proxyProtocol={fd00::/129}",), '"fd00::/129" is no network'),
+        (("gateway.runtimeSize=lots",), 'gateway.runtimeSize: "lots" is no size'),
+        (("image.digest=abc",), 'image.digest: "abc" is no digest'),
+        (("gateway.caddy.image.digest=sha256:12",), 'gateway.caddy.image.digest: "sha256:12" is no digest'),
         (("gateway.tls.mode=Secrets", "gateway.tls.secrets={one}", "gateway.service.httpsPort=8443"), "HTTP/3"),
     ],
 )
@@ -105,3 +113,11 @@ def test_mistakes_are_refused_with_what_to_do(helm, values: tuple[str, ...], mes
     ended = helm("template", "wakedock", str(CHART), VERSION, *(f"--set={value}" for value in values))
     assert ended.returncode != 0
     assert message in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["gateway.trustedProxies={10.244.0.0/16,192.0.2.7,fd00::/8,::1}", "gateway.runtimeSize=1.5Gi", f"image.digest=sha256:{'0a' * 32}"],
+)
+def test_what_is_right_is_not_refused(render: Render, value: str):
+    assert of_kind(render(value), "Deployment")

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from tests.core.situations import NOW, says, status
-from wakedock_operator.core.conditions import ConditionType, Findings, conditions
+from wakedock_operator.core.conditions import AcceptedReason, ConditionType, Findings, conditions
 from wakedock_operator.core.lifecycle import Stage
 from wakedock_operator.core.routing import Claimed
 from wakedock_operator.core.status import Drain, DrainReason, Failure, FailureReason, ReportKind, Status, WakeReason
@@ -26,6 +26,16 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
         pytest.param(status(Stage.AWAKE), Findings(has_hosts=False), (ROUTED, "True", "NoHosts", "dependants"), id="no hosts"),
         pytest.param(
             status(Stage.AWAKE), Findings(lost=LOST), (ROUTED, "False", "HostTaken", "shop.test/ belongs to default/shop"), id="taken"
+        ),
+        pytest.param(
+            status(Stage.ASLEEP), Findings(lost=LOST, unreached=True), (READY, "False", "NotRouted", "default/shop"), id="all of it taken"
+        ),
+        pytest.param(status(Stage.ASLEEP), Findings(lost=LOST), (READY, "True", "Served", ""), id="one of two hosts taken"),
+        pytest.param(
+            status(Stage.ASLEEP),
+            Findings(problem="no pin", problem_reason=AcceptedReason.ANNOTATION_IGNORED),
+            (ACCEPTED, "False", "AnnotationIgnored", "no pin"),
+            id="an annotation that cannot be read",
         ),
         pytest.param(status(Stage.AWAKE), Findings(unrouted="bad path"), (ROUTED, "False", "Rejected", "bad path"), id="rejected by Caddy"),
         pytest.param(status(Stage.AWAKE, woken_by=WakeReason.PIN), Findings(), (AWAKE, "True", "Pin", ""), id="awake, and why"),

@@ -189,8 +189,39 @@ async def test_a_service_of_somebody_else_is_left_alone(operator: Operator):
     await operator.keeper._work(operator.key)
     assert (await operator.services())["wiki"]["spec"]["selector"] == {"app": "wiki"}
     assert (operator.port, await operator.slices()) == (None, {})
-    with pytest.raises(Unsupported, match="there is a Service 'wiki' already"):
+    with pytest.raises(Unsupported, match=r"spec\.service\.name: there is a Service 'wiki' already"):
         await operator.define(service={"name": "wiki"})
+
+
+async def test_a_chosen_name_that_is_taken_leaves_the_callers_what_they_have(operator: Operator):
+    operator.gateway("gateway-a", "10.1.0.1")
+    await operator.define()
+    await operator.led_to("10.1.0.1")
+    port = operator.port
+    taken = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "docs"}, "spec": {"ports": [{"port": 80}]}}
+    await operator.kubectl_apply(taken)
+    with pytest.raises(Unsupported, match=r"spec\.service\.name: there is a Service 'docs' already"):
+        await operator.define(service={"name": "docs"})
+    operator.gateway("gateway-b", "10.1.0.2")
+    await operator.led_to("10.1.0.1", "10.1.0.2")
+    assert operator.port == port
+    await asyncio.to_thread(operator.kubectl, "delete", "service", "docs")
+    await operator.made(operator.key)
+    await operator.keeper._work(operator.key)
+    await operator.led_to("10.1.0.1", "10.1.0.2", service="docs")
+    assert (operator.port, {*await operator.services()}) == (port, {"docs", "wiki-wakedock"})
+
+
+async def test_a_name_that_is_chosen_again_leads_to_the_gateways_again(operator: Operator):
+    operator.gateway("gateway-a", "10.1.0.1")
+    await operator.define()
+    await operator.led_to("10.1.0.1")
+    await operator.define(service={"name": "docs"})
+    await operator.led_to("10.1.0.1", service="docs")
+    await operator.keeper._work(operator.key)
+    assert {*await operator.services()} == {"docs", "wiki-wakedock"}
+    await operator.define()
+    await operator.led_to("10.1.0.1")
 
 
 async def test_two_with_one_port_on_record_get_two(operator: Operator):

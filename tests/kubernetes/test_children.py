@@ -1,5 +1,6 @@
 """What the operator makes for an `app`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,54 +9,61 @@ import pytest
 
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import ClusterError
+from tests.kubernetes.workloads_of_operator import OperatorWorkloads, workloads_of_operator
 from wakedock_operator.adapters.kubernetes.children import deployment
-from wakedock_operator.adapters.kubernetes.client import Api, PatchType, connect
-from wakedock_operator.adapters.kubernetes.shelf import Shelf
+from wakedock_operator.adapters.kubernetes.client import PatchType
 from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR
-from wakedock_operator.adapters.kubernetes.workloads.workloads import KubernetesWorkloads
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.ports.workloads import Unsupported
-from wakedock_operator.resource import API_VERSION, Key
+from wakedock_operator.resource import Key
 
 pytestmark = pytest.mark.kubernetes
 
 
 class Operator:
-    """One operator's workloads, and the objects of the namespace."""
+    """An operator's workloads, and its WakeService `shop`."""
 
-    def __init__(self, api: Api, kubectl: Kubectl) -> None:
-        self.api, self.kubectl = api, kubectl
-        self.shelf = Shelf(lambda _: None)
-        self.workloads = KubernetesWorkloads(api, self.shelf.entry)
-        self.key = Key(kubectl.namespace, "shop")
-        self.path = f"/apis/apps/v1/namespaces/{kubectl.namespace}/deployments/shop"
+    def __init__(self, parts: OperatorWorkloads) -> None:
+        self.parts, self.api, self.kubectl, self.workloads = parts, parts.api, parts.kubectl, parts.workloads
+        self.path = f"/apis/apps/v1/namespaces/{self.kubectl.namespace}/deployments/shop"
 
     def define(self, spec: dict[str, Any] | None = None, **app: Any) -> Entry:
         given = {"hosts": ["shop.test"], "port": 8080, "app": {"image": "web:1", "command": ["serve"], **app}, **(spec or {})}
-        self.kubectl.apply({"apiVersion": API_VERSION, "kind": "WakeService", "metadata": {"name": "shop"}, "spec": given})
-        self.shelf.put(self.kubectl.get("wakeservice", "shop"))
-        entry = self.shelf.entry(self.key)
-        assert entry is not None
-        return entry
+        return self.parts.define("shop", given)
 
-    async def make(self, spec: dict[str, Any] | None = None, **app: Any) -> None:
+    async def make(self, spec: dict[str, Any] | None = None, **app: Any) -> Key:
         entry = self.define(spec, **app)
         await self.workloads.ensure(entry.service, entry.uid)
+        return entry.key
+
+    async def make_again(self, key: Key) -> None:
+        """What a controller does where something is undone."""
+        assert await self.undone(key)
+        entry = self.parts.shelf.entry(key)
+        assert entry is not None
+        await self.workloads.ensure(entry.service, entry.uid)
+        assert not await self.undone(key)
+
+    async def undone(self, key: Key) -> bool:
+        return (await self.workloads.observe(key)).undone
+
+    async def is_undone(self, key: Key) -> None:
+        """Wait until the watches show it."""
+        async with asyncio.timeout(20):
+            while not await self.undone(key):
+                await asyncio.sleep(0.05)
 
     async def deployment(self) -> dict[str, Any]:
         return await self.api.get(self.path)
 
     def names(self, kind: str) -> set[str]:
-        return set(self.kubectl("get", kind, "--output=name").split())
+        return self.parts.names(kind)
 
 
 @pytest.fixture
 async def operator(api: Path, kubectl: Kubectl) -> AsyncIterator[Operator]:
-    connected = await connect(kubeconfig=api)
-    one = Operator(connected, kubectl)
-    yield one
-    one.workloads.close()
-    await connected.close()
+    async with workloads_of_operator(api, kubectl) as parts:
+        yield Operator(parts)
 
 
 def holders(found: dict[str, Any]) -> set[str]:
@@ -104,3 +112,75 @@ async def test_a_creation_that_was_cut_off_is_completed_at_the_count_that_stands
     assert found["spec"]["replicas"] == count
     assert OPERATOR not in holders(found)
     assert found["spec"]["template"] == created["spec"]["template"]
+
+
+@pytest.mark.parametrize("child", ["deployment/shop", "service/shop-wakedock", "service/shop"])
+async def test_what_somebody_deletes_is_made_again(operator: Operator, child: str):
+    key = await operator.make()
+    assert not await operator.undone(key)
+    operator.kubectl("delete", child)
+    await operator.is_undone(key)
+    await operator.make_again(key)
+    assert operator.kubectl.get(*child.split("/"))["metadata"]["labels"]["wakedock.dev/service"] == "shop"
+
+
+async def test_what_was_deleted_while_nobody_watched_is_seen_by_the_next_list(operator: Operator):
+    key = await operator.make()
+    (services,) = operator.workloads.services.watching(operator.api, [key.namespace])
+    listing = asyncio.create_task(services.run())
+    await services.synced.wait()
+    listing.cancel()
+    operator.workloads.services._replace_all(key.namespace, ())
+    assert await operator.undone(key)
+    # Nothing was wrong: it is left as it is.
+    before = operator.kubectl.get("service", "shop")
+    await operator.make_again(key)
+    assert operator.kubectl.get("service", "shop") == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("set", "image", "deployment/shop", "app=web:2"),
+        ("patch", "deployment/shop", "--type=json", '--patch=[{"op": "remove", "path": "/spec/template/spec/containers/0/command"}]'),
+        ("label", "--overwrite", "deployment/shop", "wakedock.dev/service=other"),
+        ("patch", "service/shop-wakedock", '--patch={"spec": {"selector": {"wakedock.dev/service": "other"}}}'),
+        ("annotate", "service/shop", "wakedock.dev/applied-"),
+    ],
+    ids=lambda change: f"{change[0]} {change[1]}",
+)
+async def test_what_somebody_changes_is_put_right(operator: Operator, change: tuple[str, ...]):
+    key = await operator.make()
+    wanted = {name: operator.kubectl.get(*name.split("/")) for name in ("deployment/shop", "service/shop-wakedock", "service/shop")}
+    operator.kubectl(*change)
+    await operator.is_undone(key)
+    await operator.make_again(key)
+    for name, document in wanted.items():
+        found = operator.kubectl.get(*name.split("/"))
+        assert found["spec"] == document["spec"]
+        assert found["metadata"]["labels"] == document["metadata"]["labels"]
+        assert found["metadata"]["annotations"] == document["metadata"]["annotations"]
+
+
+async def test_what_others_add_is_theirs(operator: Operator):
+    key = await operator.make()
+    operator.kubectl("scale", "deployment/shop", "--replicas=2")
+    operator.kubectl("label", "deployment/shop", "team=a")
+    operator.kubectl("rollout", "restart", "deployment/shop")
+    operator.kubectl("annotate", "service/shop", "team=a")
+    operator.kubectl("delete", "service/shop")
+    await operator.is_undone(key)
+    await operator.make_again(key)
+    found = await operator.deployment()
+    assert (found["spec"]["replicas"], found["metadata"]["labels"]["team"]) == (2, "a")
+    assert "kubectl.kubernetes.io/restartedAt" in found["spec"]["template"]["metadata"]["annotations"]
+
+
+async def test_what_a_definition_asks_for_no_more_is_nobodys_to_make(operator: Operator):
+    key = await operator.make()
+    await operator.make({"service": {"name": "shop-callers"}})
+    operator.kubectl("delete", "service/shop")
+    operator.kubectl("delete", "service/shop-callers")
+    await operator.is_undone(key)
+    await operator.make_again(key)
+    assert operator.names("service") == {"service/shop-wakedock", "service/shop-callers"}

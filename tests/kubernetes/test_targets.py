@@ -7,34 +7,22 @@ from typing import Any
 import pytest
 
 from hack.cluster.kubectl import Kubectl
+from tests.kubernetes.workloads_of_operator import OperatorWorkloads, workloads_of_operator
 from wakedock_operator.adapters.kubernetes.children import replicas
-from wakedock_operator.adapters.kubernetes.client import Api, connect
-from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.adapters.kubernetes.workloads.targets import Target
-from wakedock_operator.adapters.kubernetes.workloads.workloads import KubernetesWorkloads
-from wakedock_operator.resource import API_VERSION, Key
+from wakedock_operator.resource import Key
 
 pytestmark = pytest.mark.kubernetes
 
 
 class Cluster:
-    """One operator's workloads, and the objects of the namespace."""
+    """An operator's workloads, and targets of its WakeServices."""
 
-    def __init__(self, api: Api, kubectl: Kubectl) -> None:
-        self.api, self.kubectl = api, kubectl
-        self.shelf = Shelf(lambda _: None)
-        self.workloads = KubernetesWorkloads(api, self.shelf.entry)
+    def __init__(self, parts: OperatorWorkloads) -> None:
+        self.parts, self.api, self.kubectl, self.workloads = parts, parts.api, parts.kubectl, parts.workloads
 
     async def define(self, name: str = "shop") -> Key:
-        spec = {"hosts": [f"{name}.test"], "port": 8080, "targetRef": {"name": name}}
-        self.kubectl.apply({"apiVersion": API_VERSION, "kind": "WakeService", "metadata": {"name": name}, "spec": spec})
-        raw = self.kubectl.get("wakeservice", name)
-        self.shelf.put(raw)
-        key = Key(self.kubectl.namespace, name)
-        entry = self.shelf.entry(key)
-        assert entry is not None
-        await self.workloads.ensure(entry.service, entry.uid)
-        return key
+        return await self.parts.make(name, {"hosts": [f"{name}.test"], "port": 8080, "targetRef": {"name": name}})
 
     def deploy(self, name: str = "shop", *, count: int = 2) -> None:
         labels = {"app": name, "tier": "web"}
@@ -57,29 +45,42 @@ class Cluster:
         found: int = self.kubectl.get("deployment", name)["spec"]["replicas"]
         return found
 
+    async def bypassed(self, key: Key, *names: str) -> None:
+        """Wait until these, and no others, are named."""
+        await self.parts.until(lambda: self.workloads.bypasses(key) == [*names])
+
     def sleep(self, name: str = "shop") -> None:
         self.kubectl("scale", f"deployment/{name}", "--replicas=0")
 
 
 @pytest.fixture
 async def cluster(api: Path, kubectl: Kubectl) -> AsyncIterator[Cluster]:
-    connected = await connect(kubeconfig=api)
-    one = Cluster(connected, kubectl)
-    yield one
-    one.workloads.close()
-    await connected.close()
+    async with workloads_of_operator(api, kubectl) as parts:
+        yield Cluster(parts)
 
 
 async def test_services_that_lead_past_the_gateways_are_named(cluster: Cluster):
     cluster.deploy()
     cluster.expose("by-app", app="shop")
-    cluster.expose("by-both", app="shop", tier="web")
     cluster.expose("another", app="other")
     cluster.expose("without-selector")
     key = await cluster.define()
-    assert cluster.workloads.bypasses(key) == ["by-app", "by-both"]
+    await cluster.bypassed(key, "by-app")
+    cluster.expose("by-both", app="shop", tier="web")
+    await cluster.bypassed(key, "by-app", "by-both")
+    cluster.kubectl("delete", "service", "by-app")
+    await cluster.bypassed(key, "by-both")
     await cluster.workloads.remove(key, "")
     assert cluster.workloads.bypasses(key) == ()
+
+
+async def test_what_led_past_the_gateways_and_went_unseen_is_gone_with_the_next_list(cluster: Cluster):
+    cluster.deploy()
+    cluster.expose("by-app", app="shop")
+    key = await cluster.define()
+    await cluster.bypassed(key, "by-app")
+    cluster.workloads.services._replace_all(key.namespace, ())
+    assert cluster.workloads.bypasses(key) == []
 
 
 async def test_a_target_that_comes_later_gets_its_address_that_stays_then(cluster: Cluster):

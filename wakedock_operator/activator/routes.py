@@ -113,7 +113,9 @@ class RouteKeeper:
         try:
             applied = await self._edge.apply(wanted[0], longest_wake=wanted[1])
         except (EdgeUnavailable, OSError) as error:
-            log.warning("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
+            # A Caddy beside this process may start after it.
+            say = log.warning if self.in_force.is_set() else log.info
+            say("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
             self._metrics.applied(ok=False)
             return False
         self._metrics.applied(ok=not applied.rejected)

@@ -19,7 +19,7 @@ from wakedock_operator.api.views import (
 )
 from wakedock_operator.api.words import next_change, why
 from wakedock_operator.core.conditions import ConditionType
-from wakedock_operator.core.observation import NOTHING, Observation
+from wakedock_operator.core.observation import NOTHING, Instance, Observation
 from wakedock_operator.core.schedule import window_at
 from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status
 from wakedock_operator.core.vetoes import VetoReason
@@ -120,7 +120,7 @@ async def see_closely(ports: Ports, key: Key) -> ServiceDetail | None:
         "typical_wake": typical_wake,
         "last_wakes": last_wakes,
         "woken_by": AskerView.of(status.asker) if status is not None and view.state is State.AWAKE else None,
-        "instances": tuple(InstanceView(id=i.id, address=i.address, ready=i.ready, terminating=i.terminating) for i in instances),
+        "instances": tuple(map(_instance, instances)),
         "depends_on": tuple(map(str, entry.service.dependencies)) if entry is not None else (),
         "dependants": tuple(str(other) for other, its in sorted(entries.items()) if key in its.service.dependencies),
     }
@@ -176,3 +176,7 @@ def event_views(events: Sequence[Event]) -> tuple[EventView, ...]:
         )
         for e in events
     )
+
+
+def _instance(seen: Instance) -> InstanceView:
+    return InstanceView(id=seen.id, name=seen.name or seen.id, address=seen.address, ready=seen.ready, terminating=seen.terminating)

@@ -102,7 +102,8 @@ class WakeView(View):
 class InstanceView(View):
     """One running copy of the app."""
 
-    id: str = Field(description="Its name at the backend.")
+    id: str = Field(description="Its identity at the backend: unlike that of any other, before or after.")
+    name: str = Field(description="What people call it: the pod's name on Kubernetes, else its id.")
     address: str = Field(description="Where it is dialled; empty for an app without a port.")
     ready: bool = Field(description="It has answered its readiness probe.")
     terminating: bool = Field(description="It is on its way out.")

@@ -17,7 +17,7 @@ from wakedock_operator.resource import API_VERSION, WakeService
 from wakedock_operator.resource.backends import Backend, refusal
 
 from .addresses import Address
-from .cluster_settings import Cluster
+from .cluster_settings import Cluster, Lasting
 
 
 class Listener(TypedDict):
@@ -34,7 +34,7 @@ async def connected(settings: Cluster, closing: AsyncExitStack) -> Api:
     return api
 
 
-def probe_address(settings: Cluster) -> Listener:
+def probe_address(settings: Lasting) -> Listener:
     """`metrics_listen`, in parts."""
     address = Address.parse(settings.metrics_listen)
     return {"host": address.host, "port": address.port}
@@ -58,7 +58,7 @@ def watchings(api: Api, settings: Cluster, shelf: Shelf) -> list[Watching]:
     ]
 
 
-def accepts(settings: Cluster) -> Callable[[WakeService], str | None]:
+def accepts(settings: Lasting) -> Callable[[WakeService], str | None]:
     """Why a definition is not served: a field that Kubernetes cannot honour, or a host that its namespace may not have."""
     allowed = _allowed_hosts(settings.allowed_hosts)
 

@@ -26,6 +26,11 @@ class Cluster(Logging):
     watch_namespaces: Texts = Field(
         default=(), description="Namespaces whose WakeServices are served. By default those of the whole cluster."
     )
+
+
+class Lasting(Cluster):
+    """What a process that goes on running needs besides."""
+
     allowed_hosts: Path | None = Field(
         default=None,
         description="A YAML file that says which hosts each namespace may have: `NAMESPACE: [PATTERN, …]`. By default any.",
@@ -35,7 +40,7 @@ class Cluster(Logging):
     )
 
 
-class GatewaySettings(Serving, Cluster):
+class GatewaySettings(Serving, Lasting):
     """Every option of `wakedock gateway`."""
 
     name: str = Field(default="", description="How this gateway signs its reports: the name of its pod.")
@@ -57,7 +62,7 @@ class GatewaySettings(Serving, Cluster):
     )
 
 
-class OperatorSettings(Cluster):
+class OperatorSettings(Lasting):
     """Every option of `wakedock operator`."""
 
     gateway_selector: str = Field(

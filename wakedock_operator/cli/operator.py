@@ -59,6 +59,8 @@ class Parts:
     clock: SystemClock
     feed: KopfFeed
     sweep: Sweep
+    services: tuple[Watching, ...]
+    """Of Services, by namespaces."""
 
 
 def run(settings: OperatorSettings) -> int:
@@ -119,6 +121,7 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
         clock=SystemClock(),
         feed=feed,
         sweep=Sweep(api, _paths(settings), shelf),
+        services=workloads.services.watching(api, settings.watch_namespaces),
     )
     metrics.watches("wakeservices", lambda: feed.last_heard)
     await closing.enter_async_context(
@@ -138,6 +141,8 @@ async def _keep(parts: Parts) -> None:
         tasks.create_task(parts.journal.run(), name="events")
         tasks.create_task(parts.sweep.run(), name="sweep")
         tasks.create_task(_gateways(parts).run(), name="gateways")
+        for watching in parts.services:
+            tasks.create_task(watching.run(), name="services")
         tasks.create_task(parts.routing.run(), name="routing")
         tasks.create_task(watch_loop_lag(parts.metrics), name="loop-lag")
         tasks.create_task(_kopf_runs(parts.feed), name="kopf")
@@ -180,6 +185,8 @@ async def _kopf_runs(feed: KopfFeed) -> None:
 async def _decide(parts: Parts) -> None:
     """Decide while this process holds the Lease; when it is lost, begin anew: what was remembered may be old by then."""
     settings = parts.settings
+    for watching in parts.services:
+        await watching.synced.wait()
     while True:
         async with holding(parts.api, namespace=settings.namespace, name=settings.lease, identity=settings.name) as lost:
             controller = Controller(

@@ -111,7 +111,7 @@ class Gatherer:
             return last, False, str(error)
 
     def _ended(self, status: Status | None, backend: Observation, memory: Memory) -> controller.Facts:
-        known = "" if memory.ensured is None else memory.ensured[0]
+        known = "" if memory.made is None else memory.made[0]
         return controller.Facts(
             now=self.clock.now(),
             uid=known if status is None else status.uid,

@@ -1,14 +1,14 @@
 """The controller's loop: facts → decision → one step, again, until there is nothing to do for this service."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import structlog
 
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
-from wakedock_operator.core.conditions import Findings, conditions
+from wakedock_operator.core.conditions import AcceptedReason, Findings, conditions
 from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
 from wakedock_operator.core.status import DrainReason, FailureReason, Serving
@@ -34,7 +34,7 @@ LOOK_AGAIN = 0.05
 """Seconds between two last looks, and after an edge that did not answer."""
 PROBE_INTERVAL = 0.1
 MAKE_AGAIN = 30.0
-"""Seconds after which a workload that could not be made is tried again."""
+"""Seconds after which a workload that could not be made, or that somebody undoes again and again, is tried again."""
 
 
 class Controller:
@@ -165,12 +165,14 @@ class Controller:
         if entry is None and self._gatherer.snapshot.unreadable:
             return None
         memory = self._memories.setdefault(key, Memory())
-        if entry is not None and memory.ensured != (entry.uid, entry.generation):
-            status = self._board.view(key)
-            if (status is None or status.uid == entry.uid) and self._clock.monotonic() >= memory.ensure_again:
-                await self._ensure(entry, memory)
+        status = self._board.view(key)
+        if entry is not None and (status is None or status.uid == entry.uid) and self._to_make(entry, memory, undone=False):
+            await self._ensure(entry, memory)
         while True:
             facts = await self._gatherer.facts(key, memory)
+            if entry is not None and facts.defined and self._to_make(entry, memory, undone=facts.backend.undone):
+                await self._ensure(entry, memory)
+                continue
             step = controller.decide(facts)
             memory.looked = False
             try:
@@ -184,14 +186,22 @@ class Controller:
             if pause is not None:
                 return pause
 
+    def _to_make(self, entry: Entry, memory: Memory, *, undone: bool) -> bool:
+        """Whether the definition is new, or what it asks for could not be made or was undone, and it is time to try again."""
+        if memory.made != (entry.uid, entry.generation):
+            return True
+        return (undone or memory.unmade is not None) and self._clock.monotonic() >= memory.make_again
+
     async def _ensure(self, entry: Entry, memory: Memory) -> None:
-        """Make the workload; what cannot be made is told in the status, and tried again seldom: what is in the way may go."""
+        """Make the workload. What cannot be made is told in the status and tried again seldom, and so is what is undone again and again."""
+        wanted = entry.uid, entry.generation
+        repeated, unmade = memory.made == wanted, None
         try:
             await self._workloads.ensure(entry.service, entry.uid)
         except Unsupported as reason:
-            memory.unmade, memory.ensure_again = str(reason), self._clock.monotonic() + MAKE_AGAIN
-        else:
-            memory.ensured, memory.unmade, memory.ensure_again = (entry.uid, entry.generation), None, 0.0
+            unmade = str(reason)
+        again = self._clock.monotonic() + MAKE_AGAIN if repeated or unmade is not None else 0.0
+        memory.made, memory.unmade, memory.make_again = wanted, unmade, again
 
     async def _carry_out(self, key: Key, facts: controller.Facts, step: controller.Step, memory: Memory) -> float | None:
         """Carry one step out; returns until when to pause, None to go on at once."""
@@ -264,10 +274,13 @@ class Controller:
     def _findings(self, key: Key, facts: controller.Facts, step: controller.Rest | None) -> Findings:
         entry = self._gatherer.snapshot.entries.get(key)
         failure = facts.backend.failure
+        problem, reason = _problem(entry, self._memories[key])
         return Findings(
             has_hosts=entry is not None and bool(entry.service.spec.hosts),
-            problem=None if entry is None else entry.problem or self._memories[key].unmade,
+            problem=problem,
+            problem_reason=reason,
             lost=self._lost.get(key, ()),
+            unreached=entry is not None and _unreached(entry, self._lost.get(key, ())),
             unrouted=None if self._edge is None else self._edge.rejected.get(key),
             pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
@@ -310,13 +323,26 @@ class Controller:
             if edge is not None:
                 times.append(now + (edge - facts.now).total_seconds())
         status = facts.status
-        if memory.unmade is not None:
-            times.append(memory.ensure_again)
+        if memory.unmade is not None or facts.backend.undone:
+            times.append(memory.make_again)
         if memory.waiting_since is not None:
             times.append(memory.waiting_since + facts.timeout + LOOK_AGAIN)
         if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:
             times.append(memory.epoch_since + memory.backoff_of(status))
         return min((t for t in times if t > now), default=None)
+
+
+def _problem(entry: Entry | None, memory: Memory) -> tuple[str | None, AcceptedReason]:
+    """What is wrong with what is written newest, and what that means."""
+    if entry is not None and entry.problem is None and memory.unmade is not None:
+        return memory.unmade, AcceptedReason.NOT_MADE
+    return (None, AcceptedReason.ACCEPTED) if entry is None else (entry.problem, entry.problem_reason)
+
+
+def _unreached(entry: Entry, lost: Sequence[Claimed]) -> bool:
+    """Whether others have all of its hosts and paths, and no Service of its own leads to it."""
+    spec = entry.service.spec
+    return bool(lost) and len(lost) == len(spec.hosts) * len(spec.paths) and entry.callers_port is None
 
 
 def _unanswered(entry: Entry) -> str:

@@ -14,11 +14,12 @@ VETO_HOLDS = 10.0
 class Memory:
     """Times are the monotonic clock's, in seconds."""
 
-    ensured: tuple[str, int] | None = None
-    """uid and generation that the backend was given."""
+    made: tuple[str, int] | None = None
+    """uid and generation that the backend was given last, whether it could make that or not."""
     unmade: str | None = None
-    """Why the workload could not be made, and when to try again."""
-    ensure_again: float = 0.0
+    """Why the workload could not be made."""
+    make_again: float = 0.0
+    """When to make the same again, at the earliest."""
     read: tuple[str, int] | None = None
     """uid and version of the status that was decided on last: to hear of it again is no news."""
     epoch: int = -1

@@ -36,7 +36,13 @@ class AcceptedReason(StrEnum):
     ACCEPTED = "Accepted"
     """The newest definition is served."""
     KEPT_LAST_GOOD = "KeptLastGood"
-    """The newest definition cannot be served as it is written: the last good one is, or this one without what does not fit."""
+    """The newest definition cannot be served: the last good one is."""
+    SERVED_IN_PART = "ServedInPart"
+    """The newest definition is served without what does not fit beside the other ones."""
+    NOT_MADE = "NotMade"
+    """The backend could not make what the newest definition asks for, or not all of it."""
+    ANNOTATION_IGNORED = "AnnotationIgnored"
+    """The newest definition is served; an annotation beside it cannot be read, and does nothing."""
     INVALID = "Invalid"
     """It cannot be served, and no earlier definition could."""
 
@@ -92,8 +98,12 @@ class Findings:
 
     has_hosts: bool = True
     problem: str | None = None
-    """Why the newest definition is not used."""
+    """Why the newest definition is not served as it is written."""
+    problem_reason: AcceptedReason = AcceptedReason.KEPT_LAST_GOOD
+    """What that means."""
     lost: Sequence[Claimed] = ()
+    unreached: bool = False
+    """It lost all of its hosts and paths, and no Service of its own leads to it."""
     unrouted: str | None = None
     """Why Caddy refused the route."""
     pending: str | None = None
@@ -137,21 +147,25 @@ def _false(of: ConditionType, reason: str, message: str = "") -> Condition:
 def _accepted(findings: Findings) -> Condition:
     if findings.problem is None:
         return _true(ConditionType.ACCEPTED, AcceptedReason.ACCEPTED)
-    return _false(ConditionType.ACCEPTED, AcceptedReason.KEPT_LAST_GOOD, findings.problem)
+    return _false(ConditionType.ACCEPTED, findings.problem_reason, findings.problem)
 
 
 def _routed(findings: Findings) -> Condition:
     if findings.unrouted is not None:
         return _false(ConditionType.ROUTED, RoutedReason.REJECTED, findings.unrouted)
     if findings.lost:
-        taken = ", ".join(f"{claim.host}{claim.path} belongs to {claim.owner}" for claim in findings.lost)
-        return _false(ConditionType.ROUTED, RoutedReason.HOST_TAKEN, f"{taken}, which was first")
+        return _false(ConditionType.ROUTED, RoutedReason.HOST_TAKEN, _taken(findings.lost))
     if findings.pending is not None:
         return _false(ConditionType.ROUTED, RoutedReason.PENDING, findings.pending)
     if not findings.has_hosts:
         who = "its dependants wake it, and callers by a Service of its own where it has one"
         return _true(ConditionType.ROUTED, RoutedReason.NO_HOSTS, f"no host leads to it: {who}")
     return _true(ConditionType.ROUTED, RoutedReason.ROUTED)
+
+
+def _taken(lost: Sequence[Claimed]) -> str:
+    taken = ", ".join(f"{claim.host}{claim.path} belongs to {claim.owner}" for claim in lost)
+    return f"{taken}, which was first"
 
 
 def _awake(status: Status) -> Condition:
@@ -173,6 +187,8 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.SUSPENDED, "spec.suspend is true: every request is answered with 503")
     if findings.unrouted is not None:
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.unrouted)
+    if findings.unreached:
+        return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, _taken(findings.lost))
     if findings.pending is not None and not _was_ready(status):
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.pending)
     if findings.missing is not None:

@@ -18,6 +18,8 @@ class Instance:
     terminating: bool = False
     ready: bool = False
     """It has answered its readiness probe once (or the backend says so)."""
+    name: str = ""
+    """What people call it, where that is not its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Observation:
     """The address that stays whatever instances come and go; None where the instance's own address is all there is."""
     rolling: bool = False
     """A new version is being rolled out and something is ready meanwhile: a sleep would end what still serves."""
+    undone: bool = False
+    """Something that was made for the service is gone or was changed by somebody, and is to be made again."""
 
     @property
     def live(self) -> tuple[Instance, ...]:

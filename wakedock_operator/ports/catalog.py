@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from wakedock_operator.core.conditions import AcceptedReason
 from wakedock_operator.resource import Key, WakeService
 
 
@@ -19,7 +20,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One service as it is to be served: its last good definition, and why a newer one is not used."""
+    """One service as it is to be served, and what is wrong with what is written."""
 
     service: WakeService
     uid: str
@@ -31,6 +32,9 @@ class Entry:
     source: str
     wishes: Wishes = Wishes()
     problem: str | None = None
+    """Why what is written newest is not served just like that."""
+    problem_reason: AcceptedReason = AcceptedReason.KEPT_LAST_GOOD
+    """What that means, where there is a problem."""
     callers_port: int | None = None
     """The port of the gateways on which every request is for this service alone; None where it has none."""
 

@@ -188,6 +188,11 @@ class WakeService(Section):
             return spec.service.name
         return self.metadata.name if spec.app is not None and spec.port is not None else None
 
+    @property
+    def chose_service_name(self) -> bool:
+        """Whether the definition names that Service itself: then it must have that name."""
+        return self.spec.service is not None and self.spec.service.name is not None
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read what a person wrote: only the camelCase names count. Raises pydantic.ValidationError; `mistakes` explains it."""

@@ -6,6 +6,7 @@ The API server accepts each object by itself, in any order, so nobody is refused
 from collections.abc import Mapping
 from dataclasses import replace
 
+from wakedock_operator.core.conditions import AcceptedReason
 from wakedock_operator.core.dependencies import cycles, missing
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.resource import Key
@@ -44,4 +45,9 @@ class Fitting:
         service = entry.service
         if without_all:
             service = service.model_copy(update={"spec": service.spec.model_copy(update={"depends_on": ()})})
-        return entry, why, replace(entry, service=service, problem=entry.problem or why)
+        return entry, why, _told(replace(entry, service=service), why)
+
+
+def _told(entry: Entry, why: str) -> Entry:
+    """A mistake in its own definition comes first."""
+    return entry if entry.problem is not None else replace(entry, problem=why, problem_reason=AcceptedReason.SERVED_IN_PART)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from wakedock_operator.adapters.kubernetes.client import Raw
 from wakedock_operator.adapters.kubernetes.status import read_status
+from wakedock_operator.core.conditions import AcceptedReason
 from wakedock_operator.core.status import Status
 from wakedock_operator.ports.catalog import Entry, Wishes
 from wakedock_operator.resource import Key, WakeService
@@ -38,6 +39,8 @@ class Seen:
     problem: str | None
     """Why the newest definition is not served."""
     status: Status | None
+    unread: str | None = None
+    """Which annotation cannot be read, and why."""
 
 
 def key_of(raw: Raw) -> Key:
@@ -53,22 +56,26 @@ def read_object(raw: Raw, before: Seen | None, accepts: Accepts) -> Seen:
     status = raw.get("status")
     port = _port(status)
     wishes, unread = _wishes(metadata.get("annotations") or {})
-    if before is not None and before.generation == generation and before.entry is not None and before.entry.wishes == wishes:
+    if (
+        before is not None
+        and before.entry is not None
+        and (before.generation, before.entry.wishes, before.unread) == (generation, wishes, unread)
+    ):
         entry, problem = before.entry, before.problem
         if entry.callers_port != port:
             entry = replace(entry, callers_port=port)
     else:
         service, mistake = _service(raw, accepts)
-        problem = mistake or unread
+        problem, reason = (mistake, AcceptedReason.KEPT_LAST_GOOD) if mistake is not None else (unread, AcceptedReason.ANNOTATION_IGNORED)
         last = before.entry.service if before is not None and before.entry is not None else None
         if service is None or service == last:
             # The last good definition goes on; and the same one stays the same object, so that readers see what changed.
             service = last
         entry = None
         if service is not None:
-            entry = Entry(service, uid, generation, _order(key, metadata), str(key), wishes, problem, port)
+            entry = Entry(service, uid, generation, _order(key, metadata), str(key), wishes, problem, reason, port)
     version = int(metadata["resourceVersion"])
-    return Seen(key, uid, version, generation, entry, problem, read_status(status, uid=uid, version=version))
+    return Seen(key, uid, version, generation, entry, problem, read_status(status, uid=uid, version=version), unread)
 
 
 def _port(status: Any) -> int | None:

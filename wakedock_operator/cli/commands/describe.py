@@ -73,7 +73,7 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
         yield "next", "nothing is known in advance"
     for instance in detail["instances"]:
         state = "on its way out" if instance["terminating"] else "ready" if instance["ready"] else "not ready yet"
-        yield "runs", f"{instance['id']}" + (f" at {instance['address']}" if instance["address"] else "") + f", {state}"
+        yield "runs", f"{instance['name']}" + (f" at {instance['address']}" if instance["address"] else "") + f", {state}"
     if detail["dependsOn"]:
         yield "needs", ", ".join(detail["dependsOn"])
     if detail["dependants"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from wakedock_operator.core.observation import Instance, Observation
 from wakedock_operator.core.status import Failure, FailureReason
 from wakedock_operator.ports.changes import Changes
-from wakedock_operator.ports.workloads import ProbeResult, VersionMoved, VetoResult
+from wakedock_operator.ports.workloads import ProbeResult, Unsupported, VersionMoved, VetoResult
 from wakedock_operator.resource import Key, SleepMode, WakeService
 
 READY = ProbeResult(ready=True, detail="HTTP 200")
@@ -25,6 +25,7 @@ class _Workload:
     failure: Failure | None = None
     answers: dict[str, ProbeResult] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    undone: bool = False
 
 
 def _made_of(service: WakeService | None) -> tuple[object, ...]:
@@ -49,6 +50,10 @@ class FakeWorkloads:
         self.refused_starts: dict[Key, Failure] = {}
         """What a start ends with at once, as long as it stands here; each under an id of its own."""
         self.bypassed: dict[Key, Sequence[str]] = {}
+        self.unmakeable: dict[Key, str] = {}
+        """Why `ensure` cannot make what is asked for, as long as it stands here."""
+        self.made: list[Key] = []
+        """Every call of `ensure`, in order."""
         self._workloads: dict[Key, _Workload] = {}
         self._born: defaultdict[Key, int] = defaultdict(int)
         self._changes: Changes[Key] = Changes()
@@ -104,6 +109,11 @@ class FakeWorkloads:
         self.answer(key, name)
         return name
 
+    def undo(self, key: Key) -> None:
+        """Somebody takes away something that `ensure` made."""
+        self._workloads[key].undone = True
+        self._changes.announce(key)
+
     def write(self, key: Key, *lines: str) -> None:
         """The app writes these lines."""
         self._workloads[key].lines.extend(lines)
@@ -118,6 +128,10 @@ class FakeWorkloads:
     async def ensure(self, service: WakeService, uid: str) -> None:
         """See Workloads."""
         workload = self._workloads.setdefault(service.key, _Workload(uid=uid, definition=None))
+        self.made.append(service.key)
+        if service.key in self.unmakeable:
+            raise Unsupported(self.unmakeable[service.key])
+        workload.undone = False
         if (workload.uid, workload.definition) == (uid, service):
             return
         if workload.started_from is None:
@@ -152,6 +166,7 @@ class FakeWorkloads:
             version=str(workload.moves),
             instances=instances,
             failure=workload.failure,
+            undone=workload.undone,
             outdated=bool(live) and workload.definition is not None and _made_of(workload.started_from) != _made_of(workload.definition),
         )
 

@@ -81,7 +81,7 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 # The address that stays, `service`, and Services that lead past the gateways.
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # The gateways as what is behind `service`.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]

@@ -114,9 +114,9 @@ class CallersKeeper:
         if entry is None:
             return None
         now = asyncio.get_running_loop().time()
-        name = entry.service.service_name
-        await self._tidy(entry, name)
+        name, again = entry.service.service_name, None
         if name is None:
+            await self._tidy(entry, None)
             await self._without(entry)
             return None
         try:
@@ -124,8 +124,15 @@ class CallersKeeper:
         except NotFound:
             return now + SOON
         if not owned_by(service, entry.uid):
-            await self._without(entry)
-            return now + SELDOM
+            # A chosen name that is taken is a mistake, which must not cost the callers the Service that they have.
+            before = await self._before(entry) if entry.service.chose_service_name else None
+            if before is None:
+                await self._tidy(entry, name)
+                await self._without(entry)
+                return now + SELDOM
+            name, again = before, now + SELDOM
+        else:
+            await self._tidy(entry, name)
         port = entry.callers_port
         if port is None or not self._ports.claim(key, port):
             port = self._ports.give(key)
@@ -135,7 +142,17 @@ class CallersKeeper:
                 return None
         for wanted in slices(key, entry.uid, service=name, port=port, gateways=self._gateways.pods(), namespace=self._namespace):
             await self._apply(key, wanted)
-        return None
+        return again
+
+    async def _own(self, entry: Entry) -> list[Raw]:
+        """Its Services for callers, of all names that it ever had."""
+        path = namespaced("v1", entry.key.namespace, "services")
+        found = await self._api.read_all(path, labelSelector=f"{SERVICE_LABEL}={entry.key.name}")
+        return [each for each in found if owned_by(each, entry.uid) and each["metadata"]["name"] != stable_service(entry.key)]
+
+    async def _before(self, entry: Entry) -> str | None:
+        """The name of the Service that callers had before the definition asked for another."""
+        return next((str(each["metadata"]["name"]) for each in await self._own(entry)), None)
 
     async def _tidy(self, entry: Entry, name: str | None) -> None:
         """Once for each definition: remove the Services of names that it had before, and their slices."""
@@ -143,15 +160,15 @@ class CallersKeeper:
             return
         kept = {name, stable_service(entry.key)}
         path = namespaced("v1", entry.key.namespace, "services")
-        for service in await self._api.read_all(path, labelSelector=f"{SERVICE_LABEL}={entry.key.name}"):
-            other = service["metadata"]["name"]
-            if other not in kept and owned_by(service, entry.uid):
-                await self._delete(f"{path}/{other}", service)
+        for service in await self._own(entry):
+            if service["metadata"]["name"] != name:
+                await self._delete(f"{path}/{service['metadata']['name']}", service)
         path = namespaced(API, entry.key.namespace, PLURAL)
         for found in await self._api.read_all(path, labelSelector=f"{SERVICE_LABEL}={entry.key.name}"):
             leads = found["metadata"]["labels"].get("kubernetes.io/service-name")
             if leads not in kept and owned_by(found, entry.uid):
                 await self._delete(f"{path}/{found['metadata']['name']}", found)
+                self._applied.get(entry.key, {}).pop(found["metadata"]["name"], None)
         self._tidied[entry.key] = entry.uid, entry.generation
 
     async def _delete(self, path: str, found: Raw) -> None:

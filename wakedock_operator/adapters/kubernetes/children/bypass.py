@@ -1,38 +1,60 @@
 """Services that lead to an app past the gateways: what comes by them is not seen, keeps nothing awake and wakes nothing."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from wakedock_operator.adapters.kubernetes.children.names import SERVICE_LABEL
-from wakedock_operator.adapters.kubernetes.client import Api, Raw
-from wakedock_operator.adapters.kubernetes.workloads.documents import metadata, spec
-from wakedock_operator.adapters.kubernetes.workloads.targets import namespaced
+from wakedock_operator.adapters.kubernetes.workloads.documents import Document, metadata, spec
+from wakedock_operator.resource import Key
 
-FRESH = 10.0
-"""Seconds for which a namespace's Services are not listed again: thousands of definitions are made one after the other."""
+Labels = Mapping[str, str]
 
 
 class Bypasses:
-    """Looks for them, with one list per namespace."""
+    """Every Service with a selector that WakeDock did not make, as watches show them, and the labels of each app's pods."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._listed: dict[str, tuple[float, list[Raw]]] = {}
+    def __init__(self) -> None:
+        self._selectors: dict[str, dict[str, Labels]] = {}
+        self._pods: dict[str, dict[Key, Labels]] = {}
 
     def __repr__(self) -> str:
-        return f"<Bypasses in {len(self._listed)} namespaces>"
+        return f"<Bypasses: {sum(map(len, self._selectors.values()))} Services of others>"
 
-    async def of(self, namespace: str, pod_labels: Mapping[str, str]) -> Sequence[str]:
-        """The names of Services that select pods with these labels, but for those that WakeDock made. Raises ApiError."""
-        now = time.monotonic()
-        at, services = self._listed.get(namespace, (-FRESH, []))
-        if now - at >= FRESH:
-            services = await self._api.read_all(namespaced("v1", namespace, "services"))
-            self._listed[namespace] = now, services
-        return sorted(metadata(each)["name"] for each in services if _leads(each, pod_labels))
+    def of(self, key: Key) -> Sequence[str]:
+        """The names of Services that select this service's pods."""
+        labels = self._pods.get(key.namespace, {}).get(key)
+        if labels is None:
+            return ()
+        return sorted(name for name, selector in self._selectors.get(key.namespace, {}).items() if selector.items() <= labels.items())
+
+    def has_pods(self, key: Key, labels: Labels) -> None:
+        """The pods of `key` have these labels."""
+        self._pods.setdefault(key.namespace, {})[key] = labels
+
+    def forget(self, key: Key) -> None:
+        """There is no such service any more."""
+        self._pods.get(key.namespace, {}).pop(key, None)
+
+    def saw(self, raw: Document, *, gone: bool = False) -> Iterator[Key]:
+        """A watch showed a Service; the services whose bypasses may be others now."""
+        namespace, name = str(metadata(raw).get("namespace", "")), str(metadata(raw)["name"])
+        selectors = self._selectors.setdefault(namespace, {})
+        before, after = selectors.pop(name, None), None if gone else _selector(raw)
+        if after is not None:
+            selectors[name] = after
+        if before != after:
+            for key, labels in self._pods.get(namespace, {}).items():
+                if any(each is not None and each.items() <= labels.items() for each in (before, after)):
+                    yield key
+
+    def known(self, namespace: str | None) -> Iterator[tuple[str, str]]:
+        """Namespace and name of every Service that is known in a namespace (None: in all)."""
+        for where, selectors in self._selectors.items():
+            if namespace in {None, where}:
+                yield from ((where, name) for name in selectors)
 
 
-def _leads(service: Raw, pod_labels: Mapping[str, str]) -> bool:
-    selector = spec(service).get("selector") or {}
-    own = SERVICE_LABEL in (metadata(service).get("labels") or {})
-    return bool(selector) and not own and selector.items() <= pod_labels.items()
+def _selector(service: Document) -> Labels | None:
+    """None for one of WakeDock's, and for one that selects nothing."""
+    if SERVICE_LABEL in (metadata(service).get("labels") or {}):
+        return None
+    return spec(service).get("selector") or None

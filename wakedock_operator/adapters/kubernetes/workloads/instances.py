@@ -17,18 +17,25 @@ Port = int | None
 def preferred(seen: Seen, answered: Container[str]) -> tuple[Document, ...]:
     """The pods to which requests may go, the best one last: those in `answered` (uids) before those that are Ready."""
     live = (pod for pod in seen.newest if not terminating(pod))
-    order = sorted(live, key=lambda pod: (uid(pod) in answered, ready(pod), bool(status(pod).get("podIP")), str(metadata(pod).get("name"))))
+    order = sorted(live, key=lambda pod: (uid(pod) in answered, ready(pod), bool(status(pod).get("podIP")), name(pod)))
     return tuple(order)
 
 
 def ending(seen: Seen, port: Port) -> tuple[Instance, ...]:
     """Every pod on its way out, of whatever version."""
-    return tuple(Instance(id=uid(pod), address=address(pod, port), terminating=True) for pod in seen.pods if terminating(pod))
+    return tuple(
+        Instance(id=uid(pod), name=name(pod), address=address(pod, port), terminating=True) for pod in seen.pods if terminating(pod)
+    )
 
 
 def instance(pod: Document, *, port: Port, answered: Container[str]) -> Instance:
     """A pod to which requests may go."""
-    return Instance(id=uid(pod), address=address(pod, port), ready=uid(pod) in answered or ready(pod))
+    return Instance(id=uid(pod), name=name(pod), address=address(pod, port), ready=uid(pod) in answered or ready(pod))
+
+
+def name(pod: Document) -> str:
+    """`metadata.name`."""
+    return str(metadata(pod).get("name", ""))
 
 
 def address(pod: Document, port: Port) -> str:

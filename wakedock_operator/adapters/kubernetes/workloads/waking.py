@@ -87,7 +87,10 @@ class KubernetesWaking:
             if memory.stable is None and entry.service.spec.port is not None:
                 memory.stable = await stable_address(self._api, key, entry.uid)
         except Missing as missing:
-            return self._nothing(key, memory, Failure(f"{key}/missing/{memory.attempts}", FailureReason.TARGET_MISSING, str(missing)))
+            made = entry.service.spec.app is not None
+            said = f"{target} does not exist; the operator makes it again" if made else str(missing)
+            failure = Failure(f"{key}/missing/{memory.attempts}", FailureReason.TARGET_MISSING, said, healable=made)
+            return self._nothing(key, memory, failure)
         except Unavailable:
             self._motion.again(key, RETURN_LOOK)
             raise
@@ -137,6 +140,8 @@ class KubernetesWaking:
                 await scaling.start(self._api, path, await self._count(entry, target))
         except NotFound:
             memory.attempts += 1
+            if entry.service.spec.app is not None:
+                await asyncio.sleep(RETURN_LOOK)
         except (Forbidden, Invalid) as refused:
             memory.refused = self._refused(key, memory, f"{target} cannot be scaled: {refused}")
             if memory.refused.healable:

@@ -10,9 +10,11 @@ import structlog
 
 from wakedock_operator.adapters.kubernetes.children import deployment, replicas
 from wakedock_operator.adapters.kubernetes.children import service as services
-from wakedock_operator.adapters.kubernetes.children.applying import apply
+from wakedock_operator.adapters.kubernetes.children.applying import Children
 from wakedock_operator.adapters.kubernetes.children.bypass import Bypasses
+from wakedock_operator.adapters.kubernetes.children.made import Child
 from wakedock_operator.adapters.kubernetes.children.names import stable_service
+from wakedock_operator.adapters.kubernetes.children.services_seen import ServicesSeen
 from wakedock_operator.adapters.kubernetes.client import Api, Raw
 from wakedock_operator.adapters.kubernetes.errors import Conflict, Forbidden, Invalid, NotFound
 from wakedock_operator.adapters.kubernetes.workloads import logs, scaling, selectors
@@ -25,6 +27,7 @@ from wakedock_operator.adapters.probing.readiness import ask_veto
 from wakedock_operator.adapters.probing.readiness import target_of as asked_at
 from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import FailureReason
+from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.ports.workloads import Unsupported, VersionMoved, VetoResult
 from wakedock_operator.resource import Key, WakeService
 from wakedock_operator.resource.backends import Backend, refusal
@@ -55,8 +58,10 @@ class KubernetesWorkloads(KubernetesWaking):
         self._by_target: dict[tuple[str, str, str], set[Key]] = {}
         self._unfound: set[Key] = set()
         """Services whose target did not exist yet when they were made."""
-        self._services = Bypasses(api)
-        self._bypasses: dict[Key, Sequence[str]] = {}
+        self._children = Children(api)
+        self._bypasses = Bypasses()
+        self.services = ServicesSeen(self._children.made, self._bypasses, self.announce)
+        """To be watched by whoever calls `ensure`."""
 
     def refusal(self, service: WakeService) -> str | None:
         return refusal(service, Backend.KUBERNETES)
@@ -67,6 +72,7 @@ class KubernetesWorkloads(KubernetesWaking):
 
     def moved(self, raw: Raw) -> None:
         """A workload was shown to have changed."""
+        self._children.made.saw(str(raw.get("kind", "")), raw)
         where = (metadata(raw).get("namespace", ""), str(raw.get("kind", "")), metadata(raw).get("name", ""))
         self.announce(*self._by_target.get(where, ()))
 
@@ -80,50 +86,54 @@ class KubernetesWorkloads(KubernetesWaking):
 
     async def _apply(self, service: WakeService, uid: str) -> None:
         key, target = service.key, target_of(service)
-        if service.spec.app is not None:
-            path = f"{namespaced(APPS, key.namespace, 'deployments')}/{key.name}"
-            wanted = deployment.applied(service, uid)
-            await apply(self._api, path, wanted, uid=uid, at_zero=True)
-            found: Selection | None = Selection(deployment.selector(key), wanted["spec"]["template"]["metadata"]["labels"])
-        else:
-            found = await self._first_look(target, uid)
-        await self._apply_services(service, uid, found)
+        if service.spec.app is None:
+            await self._apply_services(service, uid, await self._first_look(target, uid))
+            return
+        path = f"{namespaced(APPS, key.namespace, 'deployments')}/{key.name}"
+        wanted = deployment.applied(service, uid)
+        made = await self._children.apply(key, path, wanted, uid=uid, field="spec.app", at_zero=True)
+        found = Selection(deployment.selector(key), wanted["spec"]["template"]["metadata"]["labels"])
+        await self._apply_services(service, uid, found, made)
 
-    async def _apply_services(self, service: WakeService, uid: str, found: Selection | None) -> None:
-        """The address that stays, where the pods can be found by labels alone, and the Service for callers."""
-        key = service.key
+    async def _apply_services(self, service: WakeService, uid: str, found: Selection | None, *made: Child) -> None:
+        """The address that stays, where the pods can be found by labels alone, and the Service for callers: all there is besides `made`."""
+        key, children = service.key, {*made}
         if found is None:
             self._unfound.add(key)
         else:
             self._unfound.discard(key)
-            self._bypasses[key] = await self._services.of(key.namespace, found.pods)
+            self._bypasses.has_pods(key, found.pods)
             if service.spec.port is not None and found.selector is not None:
                 path = f"{namespaced('v1', key.namespace, 'services')}/{stable_service(key)}"
-                await apply(self._api, path, services.stable(key, uid, port=service.spec.port, selector=found.selector), uid=uid)
-        await self._apply_callers(service, uid)
+                wanted = services.stable(key, uid, port=service.spec.port, selector=found.selector)
+                children.add(await self._children.apply(key, path, wanted, uid=uid, field="metadata.name"))
+        children.update(await self._apply_callers(service, uid))
+        self._children.made.keep(key, children)
 
     def bypasses(self, key: Key) -> Sequence[str]:
-        return self._bypasses.get(key, ())
+        return self._bypasses.of(key)
 
-    async def _apply_callers(self, service: WakeService, uid: str) -> None:
+    async def _apply_callers(self, service: WakeService, uid: str) -> tuple[Child, ...]:
         """The Service for callers. One of its default name that is somebody else's is left alone; a chosen name must be free."""
-        name, chosen = service.service_name, service.spec.service is not None and service.spec.service.name is not None
+        key, name = service.key, service.service_name
         if name is None:
-            return
-        path = f"{namespaced('v1', service.key.namespace, 'services')}/{name}"
+            return ()
+        path = f"{namespaced('v1', key.namespace, 'services')}/{name}"
         try:
-            await apply(self._api, path, services.callers(service, uid), uid=uid)
+            return (await self._children.apply(key, path, services.callers(service, uid), uid=uid, field="spec.service.name"),)
         except Unsupported:
-            if chosen:
+            if service.chose_service_name:
                 raise
-            log.info("somebody else's Service has the name of this app: its callers wake nothing", service=str(service.key))
+            log.info("somebody else's Service has the name of this app: its callers wake nothing", service=str(key))
+            return ()
 
     async def remove(self, key: Key, uid: str) -> None:
         """A target gets its replicas back; what was made for the service goes with it, by its owner reference."""
         known = self._ensured.pop(key, None)
         self._forget(key)
         self._unfound.discard(key)
-        self._bypasses.pop(key, None)
+        self._bypasses.forget(key)
+        self._children.made.forget(key)
         if known is None:
             return
         target = target_of(known[1])
@@ -134,6 +144,8 @@ class KubernetesWorkloads(KubernetesWaking):
     async def observe(self, key: Key) -> Observation:
         observation = await super().observe(key)
         entry = self._lookup(key)
+        if entry is not None and self._undone(entry, observation):
+            observation = replace(observation, undone=True)
         if entry is not None and key in self._unfound and observation.version:
             await self._apply_services(entry.service, entry.uid, await self._first_look(target_of(entry.service), entry.uid))
         if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
@@ -144,6 +156,12 @@ class KubernetesWorkloads(KubernetesWaking):
             if last:
                 return replace(observation, failure=replace(failure, message=f"{failure.message}; its last line: {last}"))
         return observation
+
+    def _undone(self, entry: Entry, observation: Observation) -> bool:
+        """Whether something that was made is gone or was changed. A target is nobody's to make."""
+        failure = observation.failure
+        gone = entry.service.spec.app is not None and failure is not None and failure.reason is FailureReason.TARGET_MISSING
+        return gone or self._children.made.undone(entry.key)
 
     async def stop(self, key: Key, version: str) -> None:
         entry, memory = self._known(key)

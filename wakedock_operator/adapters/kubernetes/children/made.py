@@ -1,0 +1,105 @@
+"""What was made for WakeServices, as it was left: that somebody took a field or an object away is seen at the next event of it.
+
+Server-side apply keeps the fields of each manager in `managedFields`. Whoever changes or removes one of ours takes it from our entry, so
+that an entry which is not the one that the last apply left is the whole test, whatever defaults and webhooks made of the values.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from wakedock_operator.adapters.kubernetes.workloads.documents import Document, metadata
+from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR
+from wakedock_operator.resource import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An object by name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, kind: str, raw: Document) -> "Child":
+        """`raw`, as lists and watches show it: an item of a list does not say its kind."""
+        return cls(kind, str(metadata(raw).get("namespace", "")), str(metadata(raw)["name"]))
+
+
+@dataclass(slots=True)
+class _Left:
+    key: Key
+    fields: int
+    version: int
+    undone_at: int | None = None
+
+
+class Made:
+    """Every child as the last apply left it. Versions are resourceVersions, of which a later one is greater."""
+
+    def __init__(self) -> None:
+        self._left: dict[Child, _Left] = {}
+        self._by_key: dict[Key, set[Child]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Made {len(self._left)} children of {len(self._by_key)} services>"
+
+    def leave(self, key: Key, kind: str, raw: Document) -> Child:
+        """`raw` is as its definition says; returns which it is."""
+        child, version = Child.of(kind, raw), _version(raw)
+        before = self._left.get(child)
+        undone = None if before is None or before.undone_at is None or before.undone_at <= version else before.undone_at
+        self._left[child] = _Left(key, _our_fields(raw), version, undone)
+        self._by_key.setdefault(key, set()).add(child)
+        return child
+
+    def keep(self, key: Key, children: Collection[Child]) -> None:
+        """The definition of `key` asks for these and no others: what it had before may go."""
+        for child in self._by_key.pop(key, set()).difference(children):
+            del self._left[child]
+        self._by_key[key] = {*children}
+
+    def saw(self, kind: str, raw: Document, *, gone: bool = False) -> Key | None:
+        """An event showed `raw`; the service of which something is undone by that, if any."""
+        left = self._left.get(Child.of(kind, raw))
+        version = _version(raw)
+        if left is None or version <= left.version or (not gone and _our_fields(raw) == left.fields):
+            return None
+        left.undone_at = version
+        return left.key
+
+    def listed(self, kind: str, namespace: str | None, there: Collection[Child]) -> Iterator[Key]:
+        """A consistent list of a namespace (None: of all) has nothing but `there`; the services of which something is not there."""
+        for child, left in self._left.items():
+            if child.kind == kind and namespace in {None, child.namespace} and child not in there:
+                left.undone_at = left.version
+                yield left.key
+
+    def as_left(self, kind: str, raw: Document) -> bool:
+        """Whether nobody took a field from `raw` since it was left; what is not known counts as untouched."""
+        left = self._left.get(Child.of(kind, raw))
+        return left is None or _our_fields(raw) == left.fields
+
+    def undone(self, key: Key) -> bool:
+        """Whether something of this service is no longer as it was left."""
+        return any(self._left[child].undone_at is not None for child in self._by_key.get(key, ()))
+
+    def forget(self, key: Key) -> None:
+        """Nothing of this service matters any more."""
+        self.keep(key, ())
+        del self._by_key[key]
+
+
+def _version(raw: Document) -> int:
+    return int(metadata(raw)["resourceVersion"])
+
+
+def _our_fields(raw: Document) -> int:
+    """What is ours of it, as a number that is good within this process."""
+    ours = [
+        each.get("fieldsV1")
+        for each in metadata(raw).get("managedFields") or ()
+        if each.get("manager") == OPERATOR and each.get("operation") == "Apply" and not each.get("subresource")
+    ]
+    return hash(json.dumps(ours, sort_keys=True))
