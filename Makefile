@@ -74,7 +74,7 @@ test: test-unit test-core-coverage test-system test-soak ## All tests: units and
 .PHONY: test-unit
 test-unit: $(VENV)/.development ## Units and contracts, without starting Caddy
 	@rm -f $(REPORTS)/coverage.json && mkdir -p $(REPORTS)
-	$(PYTEST) -n $(WORKERS) -m "not ($(SYSTEM) or soak or bench or cluster)" --junit-xml=$(REPORTS)/unit.xml \
+	$(PYTEST) -n $(WORKERS) --dist=worksteal -m "not ($(SYSTEM) or soak or bench or cluster)" --junit-xml=$(REPORTS)/unit.xml \
 		--cov=wakedock_operator/core --cov-report= --cov-report=json:$(REPORTS)/coverage.json
 
 .PHONY: test-core-coverage
