@@ -98,6 +98,24 @@ def test_a_target_that_is_deleted_is_told_and_comes_back(wakedock: Installation,
     assert ask(wakedock.address, shop.host)[0] == 200
 
 
+def test_what_was_made_for_an_app_comes_back(wakedock: Installation, kubectl: Kubectl):
+    kubectl.apply(app(kubectl.namespace, "shop"))
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    made = ("deployment/shop", "service/shop-wakedock", "service/shop")
+    before = {name: kubectl.get(*name.split("/"))["metadata"]["uid"] for name in made}
+    kubectl("delete", *made, "--timeout=60s")
+    assert ask(wakedock.address, shop.host)[0] == 200
+    awake = shop.until("Awake", after=asleep["epoch"])
+    for name in made:
+        kubectl("wait", "--for=create", name, "--timeout=60s")
+        assert kubectl.get(*name.split("/"))["metadata"]["uid"] != before[name]
+    kubectl("set", "image", "deployment/shop", "app=wakedock.local/nowhere:1")
+    while image(kubectl, "shop") == "wakedock.local/nowhere:1":
+        assert ask(wakedock.address, shop.host)[0] == 200
+    shop.until("Asleep", after=awake["epoch"])
+
+
 async def test_a_writer_that_applies_its_manifest_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     """As GitOps does, without replicas in the manifest: it undoes nothing."""
     manifest = workload("shop", env={"LEDGER": ledger.url})

@@ -1,7 +1,11 @@
 """What a definition asks for is made, and made again where somebody undoes it."""
 
+import asyncio
+
+import pytest
+
 from tests.machine import HELLO, Machine, in_fake_time, service
-from wakedock_operator.controller.loop import MAKE_AGAIN
+from wakedock_operator.controller.loop import MADE_FOR_GOOD, MAKE_AGAIN
 from wakedock_operator.core.conditions import ConditionType
 from wakedock_operator.core.status import Serving
 
@@ -10,18 +14,30 @@ pytestmark = in_fake_time
 TAKEN = "spec.service.name: there is a Service 'hello' already"
 
 
-async def test_what_is_undone_is_made_again_at_once_and_then_seldom(machine: Machine):
+async def made_after(machine: Machine) -> float:
+    """Seconds until the next time that it is made."""
+    count, before = len(machine.workloads.made), machine.clock.monotonic()
+    await machine.until(lambda: len(machine.workloads.made) > count)
+    return machine.clock.monotonic() - before
+
+
+async def test_what_is_undone_is_made_again_at_once_and_then_ever_more_seldom(machine: Machine):
     await machine.start(service())
-    assert machine.workloads.made == [HELLO]
+    waits = []
+    for _ in range(9):
+        machine.workloads.undo(HELLO)
+        waits.append(await made_after(machine))
+    assert waits == pytest.approx([0, 1, 2, 4, 8, 16, MAKE_AGAIN, MAKE_AGAIN, MAKE_AGAIN], abs=0.5)
+
+
+async def test_what_stood_for_a_while_is_made_again_at_once(machine: Machine):
+    await machine.start(service())
+    for _ in range(4):
+        machine.workloads.undo(HELLO)
+        await made_after(machine)
+    await asyncio.sleep(MADE_FOR_GOOD + 1)
     machine.workloads.undo(HELLO)
-    await machine.settle()
-    assert machine.workloads.made == [HELLO] * 2
-    machine.workloads.undo(HELLO)
-    await machine.settle()
-    assert machine.workloads.made == [HELLO] * 2
-    before = machine.clock.monotonic()
-    await machine.until(lambda: len(machine.workloads.made) == 3)
-    assert MAKE_AGAIN - 1 < machine.clock.monotonic() - before <= MAKE_AGAIN
+    assert await made_after(machine) < 1
 
 
 async def test_it_is_made_again_while_it_is_awake_and_goes_on(machine: Machine):

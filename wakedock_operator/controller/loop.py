@@ -8,6 +8,7 @@ import structlog
 
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
+from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.conditions import AcceptedReason, Findings, conditions
 from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
@@ -34,7 +35,9 @@ LOOK_AGAIN = 0.05
 """Seconds between two last looks, and after an edge that did not answer."""
 PROBE_INTERVAL = 0.1
 MAKE_AGAIN = 30.0
-"""Seconds after which a workload that could not be made, or that somebody undoes again and again, is tried again."""
+"""The most seconds after which a workload is tried again that could not be made, or that somebody undoes again and again."""
+MADE_FOR_GOOD = 2 * MAKE_AGAIN
+"""Seconds after which what was made and is undone counts as undone for the first time."""
 
 
 class Controller:
@@ -193,15 +196,18 @@ class Controller:
         return (undone or memory.unmade is not None) and self._clock.monotonic() >= memory.make_again
 
     async def _ensure(self, entry: Entry, memory: Memory) -> None:
-        """Make the workload. What cannot be made is told in the status and tried again seldom, and so is what is undone again and again."""
-        wanted = entry.uid, entry.generation
-        repeated, unmade = memory.made == wanted, None
+        """Make the workload. What cannot be made is told in the status and tried again ever more seldom, as is what is undone again."""
+        wanted, unmade, now = (entry.uid, entry.generation), None, self._clock.monotonic()
+        repeated = memory.made == wanted
+        if not repeated or now - memory.made_at > MADE_FOR_GOOD:
+            memory.tries = 0
         try:
             await self._workloads.ensure(entry.service, entry.uid)
         except Unsupported as reason:
             unmade = str(reason)
-        again = self._clock.monotonic() + MAKE_AGAIN if repeated or unmade is not None else 0.0
-        memory.made, memory.unmade, memory.make_again = wanted, unmade, again
+        memory.tries += repeated or unmade is not None
+        memory.made, memory.made_at, memory.unmade = wanted, now, unmade
+        memory.make_again = now + min(backoff(memory.tries), MAKE_AGAIN)
 
     async def _carry_out(self, key: Key, facts: controller.Facts, step: controller.Step, memory: Memory) -> float | None:
         """Carry one step out; returns until when to pause, None to go on at once."""

@@ -16,8 +16,11 @@ class Memory:
 
     made: tuple[str, int] | None = None
     """uid and generation that the backend was given last, whether it could make that or not."""
+    made_at: float = 0.0
     unmade: str | None = None
     """Why the workload could not be made."""
+    tries: int = 0
+    """How often the same was made anew in a short time, or in vain."""
     make_again: float = 0.0
     """When to make the same again, at the earliest."""
     read: tuple[str, int] | None = None
