@@ -9,7 +9,7 @@ from tests.soak.generator import exchange
 
 @dataclass(slots=True)
 class Load:
-    """Workers that ask one host, each request with an id of its own, until `stop`. Half are POSTs; half of the connections are kept.
+    """Workers that ask one host, each request with an id of its own, until `stop`. Half are POSTs; by default half of the connections are kept.
 
     As every client they open a new connection where the kept one was closed meanwhile (RFC 9112, 9.3); nothing is sent a second time.
     """
@@ -20,6 +20,8 @@ class Load:
     workers: int = 4
     pause: float = 0.0
     """Seconds between two requests of a worker."""
+    keeps: float = 0.5
+    """How likely a connection is kept after an answer."""
     sent: int = 0
     answered: int = 0
     lost: list[str] = field(default_factory=list)
@@ -65,7 +67,7 @@ class Load:
                 self.answered += 1
             else:
                 self.lost.append(f"{name}: {answer.status} {answer.body[:200]!r}")
-            if answer.closes or chance.random() < 0.5:
+            if answer.closes or chance.random() >= self.keeps:
                 connection[1].close()
                 connection = None
             await asyncio.sleep(chance.uniform(0, 2 * self.pause))

@@ -27,6 +27,23 @@ async def test_a_rolling_restart_of_the_gateways(wakedock: Installation, kubectl
     await under_load(wakedock, kubectl, ledger, restart)
 
 
+async def test_gateways_rolled_under_clients_that_keep_their_connections(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    kubectl.apply(app(kubectl.namespace, "shop", env={"LEDGER": ledger.url}, idleTimeout="1h"))
+    shop = Seen(kubectl, "shop")
+    await asyncio.to_thread(shop.ready)
+    assert (await asyncio.to_thread(ask, wakedock.address, shop.host))[0] == 200
+    load = Load(wakedock.address, shop.host, seed=1, workers=16, pause=0.02, keeps=1.0)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(load.run())
+        for _ in range(2):
+            wakedock.kubectl("rollout", "restart", "deployment/wakedock-gateway")
+            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-gateway", "--timeout=180s")
+        load.stop()
+    served = ledger.served()
+    assert load.lost == []
+    assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
+
+
 async def test_the_operator_killed_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     async def end() -> None:
         for _ in range(2):

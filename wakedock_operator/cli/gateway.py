@@ -36,6 +36,8 @@ from .run import raise_descriptor_limit
 
 PORTS_WITHIN = 1.0
 """Seconds for which a new service is not routed while the operator may be about to give it its port."""
+FAREWELL = 1.0
+"""Seconds in which its Caddy, about to end, asks clients that keep connections to go to another gateway."""
 HEAD_START = 1.0
 """Seconds by which the stop of a forced drain precedes the wake by what waits: the operator needs a handful of requests for it."""
 
@@ -150,6 +152,7 @@ def _caddy(settings: GatewaySettings) -> CaddyOptions:
         certificates=settings.certificates,
         proxy_protocol=settings.proxy_protocol,
         trusted_proxies=settings.trusted_proxies,
+        farewell=FAREWELL,
         environment=(),
     )
 

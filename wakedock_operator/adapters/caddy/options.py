@@ -48,6 +48,8 @@ class CaddyOptions:
     """Networks of load balancers that say in the PROXY protocol who their client is."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies in front, whose X-Forwarded-* and similar headers are believed; `unix`: whoever connects to a unix socket."""
+    farewell: float = 0.0
+    """Seconds for which, at its end, Caddy goes on and asks clients with each answer to close their connection. For where others go on."""
     grace_period: float = 30.0
     """Seconds for which a stop waits for requests in flight."""
     binary: Path | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from wakedock_operator.adapters.caddy.callers import CALLERS, callers_server
 from wakedock_operator.adapters.caddy.certificates import tls_apps, to_https
 from wakedock_operator.adapters.caddy.client_headers import untrusted_headers
+from wakedock_operator.adapters.caddy.farewell import farewell_routes, farewell_time
 from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, hold_route, page_route
 from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
 from wakedock_operator.adapters.caddy.routes import RESERVED, SERVICES, named_routes
@@ -27,10 +28,10 @@ def render(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) 
     routes = sorted(routes, key=lambda route: route.key)
     hosts = sorted({host for route in routes for host, _ in route.claims})
     servers = {SERVER: _server(options, routes, longest_wake)}
-    callers = callers_server(options, routes, longest_wake, before=[untrusted_headers(options.trusted_proxies)])
+    callers = callers_server(options, routes, longest_wake, before=[*farewell_routes(options), untrusted_headers(options.trusted_proxies)])
     if callers is not None:
         servers[CALLERS] = callers | _trusted(options)
-    return skeleton(options) | {"apps": {"http": {"servers": servers}} | tls_apps(options, hosts)}
+    return skeleton(options) | {"apps": {"http": {"servers": servers} | farewell_time(options)} | tls_apps(options, hosts)}
 
 
 def skeleton(options: CaddyOptions) -> Json:
@@ -59,6 +60,7 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
         "automatic_https": {"disable": True},
         "named_routes": named_routes(options, routes) | {HOLD: hold_route(options, longest_wake), PAGE: page_route(options)},
         "routes": [
+            *farewell_routes(options),
             {
                 "match": [{"path": [RESERVED_PATH, f"{RESERVED_PATH}/*"]}],
                 "terminal": True,
