@@ -9,7 +9,7 @@ from tests.soak.generator import exchange
 
 @dataclass(slots=True)
 class Load:
-    """Workers that ask one host, each request with an id of its own, until `stop`. Half are POSTs; by default half of the connections are kept.
+    """Workers that ask one host, each request with an id of its own, until `stop`. Half are POSTs, and half of the connections are kept.
 
     As every client they open a new connection where the kept one was closed meanwhile (RFC 9112, 9.3); nothing is sent a second time.
     """
