@@ -34,6 +34,7 @@ COUNTED_BY: dict[str, tuple[str, ...]] = {
     "wakedock_rejected": (_RUN, _GATEWAY),
     "wakedock_sleeps": (_RUN, _OPERATOR),
     "wakedock_awake": (_RUN, _OPERATOR),
+    "wakedock_failing": (_RUN, _OPERATOR),
     "wakedock_asleep_seconds": (_RUN, _OPERATOR),
     "wakedock_steering_switches": (_RUN, _GATEWAY),
     "wakedock_caddy_applies": (_RUN, _GATEWAY),

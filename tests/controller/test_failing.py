@@ -13,6 +13,7 @@ from wakedock_operator.resource import Key
 pytestmark = in_fake_time
 
 PULLING = Failure("pod-1", FailureReason.IMAGE_PULL, "the image cannot be pulled", healable=True)
+FAILING = {"namespace": "default", "name": "hello", "cause": "ImagePull"}
 
 
 @pytest.mark.parametrize("rolling", [False, True], ids=["nothing is ready", "the version before serves"])
@@ -33,9 +34,11 @@ async def test_a_cause_that_may_heal_is_in_the_conditions_and_in_the_progress_wh
     await machine.until(lambda: machine.desk.progress(HELLO).failure is FailureReason.IMAGE_PULL)
     ready = machine.condition(ConditionType.READY)
     assert (ready.status, ready.reason) == (("True", "Served") if rolling else ("False", "Failing"))
+    assert machine.metric("failing", FAILING) == (0 if rolling else 1)
     assert not client.done()
     failure.clear()
     machine.workloads.answer(HELLO, machine.workloads.appear(HELLO))
     await client
     await machine.until(lambda: machine.condition(ConditionType.READY).reason == "Served")
     assert machine.desk.progress(HELLO).failure is None
+    assert machine.metric("failing", FAILING) == 0

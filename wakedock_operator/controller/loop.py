@@ -12,7 +12,7 @@ from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.conditions import AcceptedReason, Findings, conditions
 from wakedock_operator.core.routing import Claimed, route_services
 from wakedock_operator.core.schedule import next_edge
-from wakedock_operator.core.status import DrainReason, FailureReason, Serving
+from wakedock_operator.core.status import DrainReason, Failure, FailureReason, Serving
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.clock import Clock
@@ -279,7 +279,7 @@ class Controller:
 
     def _findings(self, key: Key, facts: controller.Facts, step: controller.Rest | None) -> Findings:
         entry = self._gatherer.snapshot.entries.get(key)
-        failure = facts.backend.failure
+        failure, failing = facts.backend.failure, _failing(facts)
         problem, reason = _problem(entry, self._memories[key])
         return Findings(
             has_hosts=entry is not None and bool(entry.service.spec.hosts),
@@ -293,7 +293,7 @@ class Controller:
             missing=failure.message if failure is not None and failure.reason is FailureReason.TARGET_MISSING else None,
             unanswered="" if entry is None else _unanswered(entry),
             crashed=None if failure is None or facts.backend.live else failure.message,
-            failing=None if failure is None or facts.backend.desired == 0 or facts.backend.rolling else failure.message,
+            failing=None if failing is None else failing.message,
             blocked=None if step is None else step.blocked,
             bypasses=self._workloads.bypasses(key),
         )
@@ -310,6 +310,7 @@ class Controller:
         status = facts.status
         if status is None:
             return
+        self._telling.failing(key, _failing(facts))
         found = conditions(status, self._findings(key, facts, step), facts.now)
         if found != status.conditions:
             try:
@@ -343,6 +344,12 @@ def _problem(entry: Entry | None, memory: Memory) -> tuple[str | None, AcceptedR
     if entry is not None and entry.problem is None and memory.unmade is not None:
         return memory.unmade, AcceptedReason.NOT_MADE
     return (None, AcceptedReason.ACCEPTED) if entry is None else (entry.problem, entry.problem_reason)
+
+
+def _failing(facts: controller.Facts) -> Failure | None:
+    """Why nothing of what was started is ready."""
+    backend = facts.backend
+    return None if backend.desired == 0 or backend.rolling else backend.failure
 
 
 def _unreached(entry: Entry, lost: Sequence[Claimed]) -> bool:

@@ -5,7 +5,7 @@ import structlog
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
 from wakedock_operator.core.lifecycle import Change
-from wakedock_operator.core.status import ReportKind, Serving, Status, WakeReason
+from wakedock_operator.core.status import Failure, ReportKind, Serving, Status, WakeReason
 from wakedock_operator.ports.catalog import Snapshot
 from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.journal import Event, EventKind, Journal
@@ -66,6 +66,10 @@ class Telling:
             memory.crash = failure.id
             log.warning("app ended by itself", service=str(key), reason=str(failure.reason), message=failure.message)
             self._journal.record(Event(facts.now, key, EventKind.CRASHED, failure.reason, failure.message))
+
+    def failing(self, key: Key, failure: Failure | None) -> None:
+        """What was started does not come up for this reason, or (None) there is no such thing."""
+        self._metrics.failing(key, None if failure is None else failure.reason)
 
     def _changed(self, key: Key, facts: controller.Facts, written: Status, what: Change) -> None:
         drain = written.drain

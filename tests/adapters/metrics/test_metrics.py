@@ -23,6 +23,7 @@ def used(metrics: Metrics) -> Metrics:
     for key in (HELLO, OTHER):
         metrics.woke(key, WakeReason.REQUEST, {"asked": 0.0, "started": 0.5, "answering": 1.5, "granted": 1.75})
         metrics.wake_failed(key, FailureReason.EXITED)
+        metrics.failing(key, FailureReason.IMAGE_PULL)
         metrics.slept(key, DrainReason.IDLE)
         metrics.awake(key, False)
     metrics.held(3)
@@ -102,6 +103,17 @@ def test_the_series_of_a_service_that_ended_are_removed():
     text = metrics.render().decode()
     assert 'name="hello"' not in text
     assert 'name="other"' in text
+
+
+def test_what_fails_has_one_series_for_as_long_as_it_does():
+    metrics = Metrics()
+    for cause in (FailureReason.UNSCHEDULABLE, FailureReason.IMAGE_PULL):
+        metrics.failing(HELLO, cause)
+    text = metrics.render().decode()
+    assert text.count("wakedock_failing{") == 1
+    assert value(metrics, "wakedock_failing", namespace="default", name="hello", cause="ImagePull") == 1
+    metrics.failing(HELLO, None)
+    assert "wakedock_failing{" not in metrics.render().decode()
 
 
 async def test_the_lag_of_the_loop_is_measured():

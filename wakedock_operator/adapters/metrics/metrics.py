@@ -54,6 +54,13 @@ class Metrics:
         )
         self._sleeps = Counter("wakedock_sleeps", "Times a service was put to sleep, by reason", (*_SERVICE, "reason"), registry=registry)
         self._awake = Gauge("wakedock_awake", "1 while the service is awake, 0 while it is not", _SERVICE, registry=registry)
+        self._failing = Gauge(
+            "wakedock_failing",
+            "1 while what was started for the service does not come up, or ends again and again, by cause; no series otherwise",
+            (*_SERVICE, "cause"),
+            registry=registry,
+        )
+        self._causes: dict[Key, FailureReason] = {}
         self._asleep = AsleepSeconds(monotonic)
         registry.register(self._asleep)
         self._steering_switches = Counter(
@@ -107,6 +114,18 @@ class Metrics:
         """A start was given up."""
         self._wakes.labels(key.namespace, key.name, "failed", cause.value).inc()
 
+    def failing(self, key: Key, cause: FailureReason | None) -> None:
+        """What was started does not come up for this cause, or (None) there is no such thing."""
+        before = self._causes.get(key)
+        if before is cause:
+            return
+        if before is not None:
+            self._failing.remove_by_labels({"namespace": key.namespace, "name": key.name})
+            del self._causes[key]
+        if cause is not None:
+            self._causes[key] = cause
+            self._failing.labels(key.namespace, key.name, cause.value).set(1)
+
     def slept(self, key: Key, reason: DrainReason) -> None:
         """A service was put to sleep."""
         self._sleeps.labels(key.namespace, key.name, reason.value).inc()
@@ -154,6 +173,7 @@ class Metrics:
         for metric in (self._wakes, self._sleeps, self._awake):
             metric.remove_by_labels(labels)
         self._asleep.forget(key)
+        self.failing(key, None)
 
     def render(self) -> bytes:
         """The text that Prometheus reads, of `CONTENT_TYPE`."""
