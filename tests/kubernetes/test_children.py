@@ -130,7 +130,7 @@ async def test_what_was_deleted_while_nobody_watched_is_seen_by_the_next_list(op
     listing = asyncio.create_task(services.run())
     await services.synced.wait()
     listing.cancel()
-    operator.workloads.services._replace_all(key.namespace, ())
+    operator.workloads.services.replace_all(key.namespace, ())
     assert await operator.undone(key)
     # Nothing was wrong: it is left as it is.
     before = operator.kubectl.get("service", "shop")

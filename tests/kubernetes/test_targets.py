@@ -79,7 +79,7 @@ async def test_what_led_past_the_gateways_and_went_unseen_is_gone_with_the_next_
     cluster.expose("by-app", app="shop")
     key = await cluster.define()
     await cluster.bypassed(key, "by-app")
-    cluster.workloads.services._replace_all(key.namespace, ())
+    cluster.workloads.services.replace_all(key.namespace, ())
     assert cluster.workloads.bypasses(key) == []
 
 

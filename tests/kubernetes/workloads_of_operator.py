@@ -57,7 +57,7 @@ class OperatorWorkloads:
         path = resource_path("apps/v1", "deployments", namespace=namespace)
         moved = self.workloads.moved
         deployments = Watching(self.api, path, put=moved, drop=moved, replace_all=lambda _: None)
-        watches = [*self.workloads.services.watching(self.api, [namespace]), deployments]
+        watches: list[Watching[Any]] = [*self.workloads.services.watching(self.api, [namespace]), deployments]
         tasks = [asyncio.create_task(each.run()) for each in watches]
         for each in watches:
             await each.synced.wait()

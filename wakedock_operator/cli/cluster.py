@@ -9,7 +9,7 @@ from typing import TypedDict
 import yaml
 
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL
-from wakedock_operator.adapters.kubernetes.client import Api, connect, resource_path
+from wakedock_operator.adapters.kubernetes.client import Api, Raw, connect, resource_path
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.adapters.kubernetes.watching import Watching
 from wakedock_operator.errors import ConfigurationMistake
@@ -40,7 +40,7 @@ def probe_address(settings: Lasting) -> Listener:
     return {"host": address.host, "port": address.port}
 
 
-def watchings(api: Api, settings: Cluster, shelf: Shelf) -> list[Watching]:
+def watchings(api: Api, settings: Cluster, shelf: Shelf) -> list[Watching[Raw]]:
     """The watch over the whole cluster, or one for each namespace that is served."""
     namespaces = settings.watch_namespaces
     if not namespaces:

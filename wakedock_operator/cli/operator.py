@@ -15,7 +15,8 @@ from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
 from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
 from wakedock_operator.adapters.kubernetes.children.replicas import restore_ended
-from wakedock_operator.adapters.kubernetes.client import Api, resource_path
+from wakedock_operator.adapters.kubernetes.children.services_seen import ShownService
+from wakedock_operator.adapters.kubernetes.client import Api, Raw, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError
 from wakedock_operator.adapters.kubernetes.events import KubernetesJournal
 from wakedock_operator.adapters.kubernetes.gateways import PodGateways
@@ -59,7 +60,7 @@ class Parts:
     clock: SystemClock
     feed: KopfFeed
     sweep: Sweep
-    services: tuple[Watching, ...]
+    services: tuple[Watching[ShownService], ...]
     """Of Services, by namespaces."""
 
 
@@ -170,7 +171,7 @@ async def _fed(parts: Parts) -> AsyncIterator[None]:
         await parts.feed.stop()
 
 
-def _gateways(parts: Parts) -> Watching:
+def _gateways(parts: Parts) -> Watching[Raw]:
     gateways = parts.gateways
     return Watching(
         parts.api, gateways.path, put=gateways.put, drop=gateways.drop, replace_all=gateways.replace_all, selector=gateways.selector

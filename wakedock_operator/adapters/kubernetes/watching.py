@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar, cast
 
 import structlog
 
@@ -15,20 +16,26 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.8
 WATCH_SECONDS = (240, 300)
 """How long one watch lasts, by chance in between: clients that started together do not come back together."""
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 
-class Watching:
-    """Feeds `put`, `drop` and `replace_all` with the objects at `path`. An API server that does not answer is unknown, not empty."""
+class Watching(Generic[T]):
+    """Feeds `put`, `drop` and `replace_all` with the objects at `path`. An API server that does not answer is unknown, not empty.
+
+    `read` takes of each object what is needed, so that a list of many is not held as a whole; by default that is all of it.
+    """
 
     def __init__(
         self,
         api: Api,
         path: str,
         *,
-        put: Callable[[Raw], None],
-        drop: Callable[[Raw], None],
-        replace_all: Callable[[Iterable[Raw]], None],
+        put: Callable[[T], None],
+        drop: Callable[[T], None],
+        replace_all: Callable[[Iterable[T]], None],
+        read: Callable[[Raw], T] | None = None,
         selector: str = "",
     ) -> None:
         self._api = api
@@ -36,6 +43,7 @@ class Watching:
         self._put = put
         self._drop = drop
         self._replace_all = replace_all
+        self._read = read or cast("Callable[[Raw], T]", _whole)
         self._query = {"labelSelector": selector} if selector else {}
         self._version = ""
         self.synced = asyncio.Event()
@@ -66,10 +74,10 @@ class Watching:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _list(self) -> None:
-        found: list[Raw] = []
+        found: list[T] = []
         version = ""
         async for page, moment in self._api.pages(self._path, **self._query):
-            found += page
+            found += map(self._read, page)
             version = moment
         self.last_heard = time.monotonic()
         self._replace_all(found)
@@ -81,7 +89,11 @@ class Watching:
         async for kind, raw in self._api.watch(self._path, version=self._version, seconds=seconds, **self._query):
             self.last_heard = time.monotonic()
             if kind == "DELETED":
-                self._drop(raw)
+                self._drop(self._read(raw))
             elif kind != "BOOKMARK":
-                self._put(raw)
+                self._put(self._read(raw))
             self._version = str(raw["metadata"]["resourceVersion"])
+
+
+def _whole(raw: Raw) -> Raw:
+    return raw

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from wakedock_operator.adapters.kubernetes.children.made import Child, Made
+from wakedock_operator.adapters.kubernetes.children.made import Child, Made, Shown
 from wakedock_operator.adapters.kubernetes.children.names import HASH
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType, Raw
 from wakedock_operator.adapters.kubernetes.errors import Conflict, NotFound
@@ -48,13 +48,15 @@ class Children:
         if there is not None and not owned_by(there, uid):
             raise Unsupported(f"{field}: there is a {kind} {name!r} already, which is not this WakeService's; rename one of them")
         if there is not None and annotation(there, HASH) == digest:
-            if self.made.as_left(kind, there):
-                return self.made.leave(key, kind, there)
+            shown = Shown.of(kind, there)
+            if self.made.as_left(shown):
+                return self.made.leave(key, shown)
             log.info("somebody changed what was made for a service; it is put right", service=str(key), kind=kind, name=name)
         if at_zero:
             await self._share_replicas(path, there)
         marked: dict[str, Any] = {**wanted, "metadata": {**wanted["metadata"], "annotations": {HASH: digest}}}
-        return self.made.leave(key, kind, await self._api.patch(path, marked, kind=PatchType.APPLY, manager=OPERATOR, force=True))
+        applied = await self._api.patch(path, marked, kind=PatchType.APPLY, manager=OPERATOR, force=True)
+        return self.made.leave(key, Shown.of(kind, applied))
 
     async def _share_replicas(self, path: str, there: Raw | None) -> None:
         """Let another manager hold the count that stands, so that it stays when the operator no longer applies one."""

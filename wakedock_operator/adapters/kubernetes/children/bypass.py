@@ -34,11 +34,10 @@ class Bypasses:
         """There is no such service any more."""
         self._pods.get(key.namespace, {}).pop(key, None)
 
-    def saw(self, raw: Document, *, gone: bool = False) -> Iterator[Key]:
-        """A watch showed a Service; the services whose bypasses may be others now."""
-        namespace, name = str(metadata(raw).get("namespace", "")), str(metadata(raw)["name"])
+    def saw(self, namespace: str, name: str, selector: Labels | None) -> Iterator[Key]:
+        """A Service of somebody else selects these pods, or (None) none any more; the services whose bypasses may be others now."""
         selectors = self._selectors.setdefault(namespace, {})
-        before, after = selectors.pop(name, None), None if gone else _selector(raw)
+        before, after = selectors.pop(name, None), selector
         if after is not None:
             selectors[name] = after
         if before != after:
@@ -53,8 +52,8 @@ class Bypasses:
                 yield from ((where, name) for name in selectors)
 
 
-def _selector(service: Document) -> Labels | None:
-    """None for one of WakeDock's, and for one that selects nothing."""
+def foreign_selector(service: Document) -> Labels | None:
+    """Which pods a Service selects; None for one of WakeDock's, and for one that selects nothing."""
     if SERVICE_LABEL in (metadata(service).get("labels") or {}):
         return None
     return spec(service).get("selector") or None

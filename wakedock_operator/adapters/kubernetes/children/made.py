@@ -21,10 +21,25 @@ class Child:
     namespace: str
     name: str
 
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An object at one version, and what of it is ours: a number that is good within this process."""
+
+    child: Child
+    version: int
+    fields: int
+
     @classmethod
-    def of(cls, kind: str, raw: Document) -> "Child":
-        """`raw`, as lists and watches show it: an item of a list does not say its kind."""
-        return cls(kind, str(metadata(raw).get("namespace", "")), str(metadata(raw)["name"]))
+    def of(cls, kind: str, raw: Document) -> "Shown":
+        """What `raw` says. The items of a list do not say their kind."""
+        child = Child(kind, str(metadata(raw).get("namespace", "")), str(metadata(raw)["name"]))
+        ours = [
+            each.get("fieldsV1")
+            for each in metadata(raw).get("managedFields") or ()
+            if each.get("manager") == OPERATOR and each.get("operation") == "Apply" and not each.get("subresource")
+        ]
+        return cls(child, int(metadata(raw)["resourceVersion"]), hash(json.dumps(ours, sort_keys=True)))
 
 
 @dataclass(slots=True)
@@ -45,14 +60,13 @@ class Made:
     def __repr__(self) -> str:
         return f"<Made {len(self._left)} children of {len(self._by_key)} services>"
 
-    def leave(self, key: Key, kind: str, raw: Document) -> Child:
-        """`raw` is as its definition says; returns which it is."""
-        child, version = Child.of(kind, raw), _version(raw)
-        before = self._left.get(child)
-        undone = None if before is None or before.undone_at is None or before.undone_at <= version else before.undone_at
-        self._left[child] = _Left(key, _our_fields(raw), version, undone)
-        self._by_key.setdefault(key, set()).add(child)
-        return child
+    def leave(self, key: Key, shown: Shown) -> Child:
+        """What is shown is as the definition of `key` says; returns which it is."""
+        before = self._left.get(shown.child)
+        undone = None if before is None or before.undone_at is None or before.undone_at <= shown.version else before.undone_at
+        self._left[shown.child] = _Left(key, shown.fields, shown.version, undone)
+        self._by_key.setdefault(key, set()).add(shown.child)
+        return shown.child
 
     def keep(self, key: Key, children: Collection[Child]) -> None:
         """The definition of `key` asks for these and no others: what it had before may go."""
@@ -60,13 +74,12 @@ class Made:
             del self._left[child]
         self._by_key[key] = {*children}
 
-    def saw(self, kind: str, raw: Document, *, gone: bool = False) -> Key | None:
-        """An event showed `raw`; the service of which something is undone by that, if any."""
-        left = self._left.get(Child.of(kind, raw))
-        version = _version(raw)
-        if left is None or version <= left.version or (not gone and _our_fields(raw) == left.fields):
+    def saw(self, shown: Shown, *, gone: bool = False) -> Key | None:
+        """What an event showed; the service of which something is undone by that, if any."""
+        left = self._left.get(shown.child)
+        if left is None or shown.version <= left.version or (not gone and shown.fields == left.fields):
             return None
-        left.undone_at = version
+        left.undone_at = shown.version
         return left.key
 
     def listed(self, kind: str, namespace: str | None, there: Collection[Child]) -> Iterator[Key]:
@@ -76,10 +89,10 @@ class Made:
                 left.undone_at = left.version
                 yield left.key
 
-    def as_left(self, kind: str, raw: Document) -> bool:
-        """Whether nobody took a field from `raw` since it was left; what is not known counts as untouched."""
-        left = self._left.get(Child.of(kind, raw))
-        return left is None or _our_fields(raw) == left.fields
+    def as_left(self, shown: Shown) -> bool:
+        """Whether nobody took a field from it since it was left; what is not known counts as untouched."""
+        left = self._left.get(shown.child)
+        return left is None or shown.fields == left.fields
 
     def undone(self, key: Key) -> bool:
         """Whether something of this service is no longer as it was left."""
@@ -89,17 +102,3 @@ class Made:
         """Nothing of this service matters any more."""
         self.keep(key, ())
         del self._by_key[key]
-
-
-def _version(raw: Document) -> int:
-    return int(metadata(raw)["resourceVersion"])
-
-
-def _our_fields(raw: Document) -> int:
-    """What is ours of it, as a number that is good within this process."""
-    ours = [
-        each.get("fieldsV1")
-        for each in metadata(raw).get("managedFields") or ()
-        if each.get("manager") == OPERATOR and each.get("operation") == "Apply" and not each.get("subresource")
-    ]
-    return hash(json.dumps(ours, sort_keys=True))

@@ -12,7 +12,7 @@ from wakedock_operator.adapters.kubernetes.children import deployment, replicas
 from wakedock_operator.adapters.kubernetes.children import service as services
 from wakedock_operator.adapters.kubernetes.children.applying import Children
 from wakedock_operator.adapters.kubernetes.children.bypass import Bypasses
-from wakedock_operator.adapters.kubernetes.children.made import Child
+from wakedock_operator.adapters.kubernetes.children.made import Child, Shown
 from wakedock_operator.adapters.kubernetes.children.names import stable_service
 from wakedock_operator.adapters.kubernetes.children.services_seen import ServicesSeen
 from wakedock_operator.adapters.kubernetes.client import Api, Raw
@@ -72,7 +72,7 @@ class KubernetesWorkloads(KubernetesWaking):
 
     def moved(self, raw: Raw) -> None:
         """A workload was shown to have changed."""
-        self._children.made.saw(str(raw.get("kind", "")), raw)
+        self._children.made.saw(Shown.of(str(raw.get("kind", "")), raw))
         where = (metadata(raw).get("namespace", ""), str(raw.get("kind", "")), metadata(raw).get("name", ""))
         self.announce(*self._by_target.get(where, ()))
 
