@@ -113,36 +113,41 @@ class CallersKeeper:
         entry = self._known.get(key)
         if entry is None:
             return None
-        now = asyncio.get_running_loop().time()
-        name, again = entry.service.service_name, None
+        name, again = await self._leading(entry)
+        if name is not None:
+            await self._lead(entry, name)
+        return None if again is None else asyncio.get_running_loop().time() + again
+
+    async def _leading(self, entry: Entry) -> tuple[str | None, float | None]:
+        """Which Service is to lead to the gateways (None: none), and in how many seconds to look again. Its others are removed."""
+        name, path = entry.service.service_name, namespaced("v1", entry.key.namespace, "services")
         if name is None:
-            await self._tidy(entry, None)
-            await self._without(entry)
-            return None
+            await self._without(entry, None)
+            return None, None
         try:
-            service = await self._api.get(f"{namespaced('v1', key.namespace, 'services')}/{name}")
+            service = await self._api.get(f"{path}/{name}")
         except NotFound:
-            return now + SOON
-        if not owned_by(service, entry.uid):
-            # A chosen name that is taken is a mistake, which must not cost the callers the Service that they have.
-            before = await self._before(entry) if entry.service.chose_service_name else None
-            if before is None:
-                await self._tidy(entry, name)
-                await self._without(entry)
-                return now + SELDOM
-            name, again = before, now + SELDOM
-        else:
+            return None, SOON
+        if owned_by(service, entry.uid):
             await self._tidy(entry, name)
-        port = entry.callers_port
+            return name, None
+        # A chosen name that is taken is a mistake, which must not cost the callers the Service that they have.
+        before = await self._before(entry) if entry.service.chose_service_name else None
+        if before is None:
+            await self._without(entry, name)
+        return before, SELDOM
+
+    async def _lead(self, entry: Entry, name: str) -> None:
+        """Keep the slices of this Service, on the port that is given to its WakeService."""
+        key, port = entry.key, entry.callers_port
         if port is None or not self._ports.claim(key, port):
             port = self._ports.give(key)
             # Written down before anybody can use it: whoever comes next knows that it was given.
             await self._record.given(port)
             if not await self._tell(entry, port):
-                return None
+                return
         for wanted in slices(key, entry.uid, service=name, port=port, gateways=self._gateways.pods(), namespace=self._namespace):
             await self._apply(key, wanted)
-        return again
 
     async def _own(self, entry: Entry) -> list[Raw]:
         """Its Services for callers, of all names that it ever had."""
@@ -178,7 +183,9 @@ class CallersKeeper:
             return
         log.info("removed what a definition asks for no more", path=path)
 
-    async def _without(self, entry: Entry) -> None:
+    async def _without(self, entry: Entry, name: str | None) -> None:
+        """Its callers get nothing through WakeDock, whatever has this name."""
+        await self._tidy(entry, name)
         if entry.callers_port is not None:
             await self._tell(entry, None)
         self._ports.free(entry.key)
