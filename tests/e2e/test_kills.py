@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.connection import Answer, ask, connected
-from tests.e2e.failing import behaving, problem, running, until_nothing_runs
+from tests.e2e.failing import behaving, condition, problem, running, until_nothing_runs
 from tests.e2e.installation import Installation
 from tests.e2e.standing import Plan, standing
 
@@ -71,6 +71,18 @@ async def test_requests_that_are_held_when_wakedock_is_killed_are_answered_after
         assert not any(running(stray) for stray in strays)
         # A start that was not on record yet is ended and done again: no request has reached it.
         assert len(strays) <= (moment is not until_started and moment is not until_awake)
+
+
+async def test_requests_that_are_held_since_before_the_routes_changed_are_answered_as_well():
+    """Caddy no longer tries again for them by itself."""
+    async with standing(lambda plan: behaving(plan, "late", "late")) as stand:
+        held = mixed(stand.port, "late")
+        await until_held(stand.installation, "late")
+        stand.installation.define("extra", hosts=["extra.test"], app={"command": ["sleep", "1000"]})
+        await stand.installation.until("extra", lambda record: condition(record, "Routed")[0] == "True")
+        await stand.installation.kill()
+        await stand.installation.start()
+        served_by(await asyncio.gather(*held))
 
 
 async def killed(pid: int) -> None:

@@ -26,9 +26,10 @@ PLACEHOLDER = re.compile(
     r"|http\.request\.(?:uuid|method|host|hostport|proto|duration_ms|uri|uri\.path_escaped)"
     r"|http\.request\.header\.(?:Accept|Accept-Language|User-Agent|Sec-Fetch-Mode|Sec-Fetch-Dest|Last-Event-ID)"
     r"|http\.request\.remote"
+    r"|http\.shutting_down"
     r"|wakedock_owner"
     r"|http\.error\.(?:message|status_code)"
-    r"|http\.vars\.(?:client_ip|wakedock_service|wakedock_dormant_status|wakedock_dormant_body)"
+    r"|http\.vars\.(?:client_ip|wakedock_service|wakedock_held|wakedock_dormant_status|wakedock_dormant_body)"
     r")\}"
 )
 HOSTILE = ("{env.HOME}", "{file./etc/hostname}", "x{env.HOME}y", "{", "}", "{{", "\\{env.HOME\\}", "{http.request.header.Cookie}")
@@ -82,7 +83,9 @@ def ordinary_routes() -> list[Route]:
 
 @pytest.mark.parametrize("tls", list(Tls))
 def test_only_our_own_placeholders_are_in_it_and_no_dangerous_option(tls):
-    options = CaddyOptions(OPTIONS.runtime, OPTIONS.data, tls=tls, trusted_proxies=("10.0.0.0/8", "unix"), listen=(":8443", ":80"))
+    options = CaddyOptions(
+        OPTIONS.runtime, OPTIONS.data, tls=tls, farewell=1.0, trusted_proxies=("10.0.0.0/8", "unix"), listen=(":8443", ":80")
+    )
     assert_harmless(render(options, ordinary_routes(), 60))
 
 
@@ -123,9 +126,16 @@ def test_one_service_has_one_proxy_however_many_hosts_and_paths_lead_to_it():
 
 
 def test_the_hold_outlasts_the_longest_wake_and_has_no_other_limit():
-    hold = render(OPTIONS, [], 600)["apps"]["http"]["servers"]["wakedock"]["named_routes"]["hold"]["handle"][0]
-    assert hold["load_balancing"]["try_duration"] == "605000ms"
-    assert set(hold["transport"]) == {"protocol", "keep_alive"}
+    servers = render(OPTIONS, [], 600)["apps"]["http"]["servers"]
+    named = servers["wakedock"]["named_routes"]
+    holds = [
+        named["hold"]["handle"][1]["routes"][0]["handle"][0],
+        named["hold-again"]["handle"][0],
+        servers["hold-again"]["routes"][0]["handle"][0],
+    ]
+    for hold in holds:
+        assert hold["load_balancing"]["try_duration"] == "605000ms"
+        assert set(hold["transport"]) == {"protocol", "keep_alive"}
 
 
 def test_connection_limits_and_protocols_reach_the_transport():

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
-from tests.adapters.caddy.gateway import Gateway, route
+from tests.adapters.caddy.gateway import App, Gateway, route
 from wakedock_operator.adapters.caddy.edge import CaddyEdge
 from wakedock_operator.adapters.caddy.errors import CaddyError, ListenerTaken, SocketPathTooLong
+from wakedock_operator.adapters.caddy.hold import TRY_INTERVAL
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.resource import Key
 
@@ -252,6 +254,40 @@ async def test_a_held_request_survives_an_activator_that_restarts(gateway: Gatew
     await asked.wait()
     await gateway.activator.kill()
     gateway.edge.steer(WEB, app.address)
+    gateway.activator = type(gateway.activator)(gateway.options.activator_socket)
+    await gateway.activator.start()
+    async with await request as answer:
+        assert (answer.status, (await answer.json())["body"]) == (200, 1000)
+
+
+@pytest.mark.parametrize("changes", [1, 3])
+async def test_a_held_request_survives_route_changes_and_an_activator_that_restarts_after_each(
+    gateway: Gateway, client: aiohttp.ClientSession, app: App, changes: int
+):
+    asked = asyncio.Event()
+
+    async def never(request: web.BaseRequest) -> web.StreamResponse:
+        asked.set()
+        return await asyncio.Future()
+
+    gateway.activator.answer = never
+    await gateway.routed(route("web", "a.test"))
+    request = asyncio.create_task(client.post(gateway.url, data=b"x" * 1000, headers={"Host": "a.test"}))
+    await asked.wait()
+    for number in range(changes):
+        await gateway.routed(route("web", "a.test"), route(f"other-{number}", "b.test"))
+        asked.clear()
+        await gateway.activator.kill()
+        # For longer than the pause between two tries.
+        await asyncio.sleep(2 * TRY_INTERVAL)
+        gateway.activator = type(gateway.activator)(gateway.options.activator_socket)
+        gateway.activator.answer = never
+        await gateway.activator.start()
+        async with asyncio.timeout(10):
+            await asked.wait()
+    gateway.edge.steer(WEB, app.address)
+    await gateway.routed(route("web", "a.test"))
+    await gateway.activator.kill()
     gateway.activator = type(gateway.activator)(gateway.options.activator_socket)
     await gateway.activator.start()
     async with await request as answer:

@@ -7,7 +7,7 @@ those of the hosts, since Caddy counts by the dial string.
 from collections.abc import Sequence
 from typing import Any
 
-from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, SERVICE, hold_route, page_route
+from wakedock_operator.adapters.caddy.hold import PAGE, SERVICE, hold_routes, page_route
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.adapters.caddy.routes import SERVICES, error_routes, service_route_name
 from wakedock_operator.adapters.caddy.services import service_handlers
@@ -30,7 +30,7 @@ def callers_server(options: CaddyOptions, routes: Sequence[Route], longest_wake:
     named: Json = {service_route_name(route.key): {"handle": service_handlers(options, route)} for route, _ in served}
     leaves = {str(callers.port): _leaf(route, callers) for route, callers in served}
     services = {"handler": "subroute", "routes": [*_branches("", leaves), not_found()], "errors": {"routes": error_routes()}}
-    named |= {SERVICES: {"handle": [services]}, HOLD: hold_route(options, longest_wake), PAGE: page_route(options)}
+    named |= {SERVICES: {"handle": [services]}, PAGE: page_route(options)} | hold_routes(options, longest_wake, then=SERVICES)
     return {
         "listen": [f":{callers.port}" for _, callers in served],
         "protocols": ["h1", "h2", "h2c"],

@@ -67,6 +67,11 @@ class CaddyOptions:
         return self.runtime / "activator.sock"
 
     @property
+    def again_socket(self) -> Path:
+        """Where Caddy itself asks the activator for requests of an earlier configuration."""
+        return self.runtime / "again.sock"
+
+    @property
     def nobody(self) -> Path:
         """The path of a unix socket that never exists: the dial fails at once, and the hold begins."""
         return self.runtime / "asleep"

@@ -9,7 +9,7 @@ from wakedock_operator.adapters.caddy.callers import CALLERS, callers_server
 from wakedock_operator.adapters.caddy.certificates import tls_apps, to_https
 from wakedock_operator.adapters.caddy.client_headers import untrusted_headers
 from wakedock_operator.adapters.caddy.farewell import farewell_routes, farewell_time
-from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, hold_route, page_route
+from wakedock_operator.adapters.caddy.hold import AGAIN, PAGE, again_server, hold_routes, page_route
 from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
 from wakedock_operator.adapters.caddy.routes import RESERVED, SERVICES, named_routes
 from wakedock_operator.core.routing import Route
@@ -27,7 +27,7 @@ def render(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) 
     """The whole configuration. Equal input, in any order, gives an equal configuration; `longest_wake` is in seconds."""
     routes = sorted(routes, key=lambda route: route.key)
     hosts = sorted({host for route in routes for host, _ in route.claims})
-    servers = {SERVER: _server(options, routes, longest_wake)}
+    servers = {SERVER: _server(options, routes, longest_wake), AGAIN: again_server(options, longest_wake)}
     callers = callers_server(options, routes, longest_wake, before=[*farewell_routes(options), untrusted_headers(options.trusted_proxies)])
     if callers is not None:
         servers[CALLERS] = callers | _trusted(options)
@@ -58,7 +58,7 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
         "listen": list(options.listen),
         "protocols": ["h1", "h2", "h2c"] if plain else ["h1", "h2", "h3"],
         "automatic_https": {"disable": True},
-        "named_routes": named_routes(options, routes) | {HOLD: hold_route(options, longest_wake), PAGE: page_route(options)},
+        "named_routes": named_routes(options, routes) | hold_routes(options, longest_wake, then=SERVICES) | {PAGE: page_route(options)},
         "routes": [
             *farewell_routes(options),
             {

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, SERVICE
+from wakedock_operator.adapters.caddy.hold import HOLD, PAGE, SERVICE, raise_again
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.adapters.caddy.services import dormant_routes, path_pattern, service_handlers
 from wakedock_operator.adapters.caddy.tree import Site, host_tree, not_found
@@ -89,9 +89,7 @@ def error_routes() -> list[Json]:
         # After a grant the request starts again: one that a sleep or a crash overtook is simply held again.
         "handle": [{"handler": "invoke", "name": HOLD}, {"handler": "invoke", "name": SERVICES}],
     }
-    # Error routes that match nothing would end in an empty 200.
-    again = {"handle": [{"handler": "error", "error": "{http.error.message}", "status_code": "{http.error.status_code}"}]}
-    return [*dormant_routes(), hold, again]
+    return [*dormant_routes(), hold, raise_again]
 
 
 def _by_path(claims: Iterable[tuple[str, list[Json]]]) -> tuple[Json, ...]:
