@@ -49,7 +49,7 @@ def test_a_stuck_rollout_does_not_end_the_pods_that_serve(wakedock: Installation
     kubectl("rollout", "status", "deployment/shop", "--timeout=60s")
     kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}, idleTimeout="15s"))
     shop = Seen(kubectl, "shop")
-    shop.until("Awake")
+    shop.watch(lambda status: status.get("serving") == "Awake" and reason(status, "Routed") == "Routed")
     kubectl("set", "image", "deployment/shop", "shop=wakedock.local/nowhere:1")
     blocked = shop.watch(lambda status: reason(status, "SleepBlocked") == "RolloutInProgress")
     assert blocked["serving"] == "Awake"
