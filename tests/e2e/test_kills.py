@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.connection import Answer, ask, connected
-from tests.e2e.failing import behaving, condition, problem, running, until_nothing_runs
+from tests.e2e.failing import behaving, problem, running, until_nothing_runs
 from tests.e2e.installation import Installation
 from tests.e2e.standing import Plan, standing
 
@@ -79,7 +79,8 @@ async def test_requests_that_are_held_since_before_the_routes_changed_are_answer
         held = mixed(stand.port, "late")
         await until_held(stand.installation, "late")
         stand.installation.define("extra", hosts=["extra.test"], app={"command": ["sleep", "1000"]})
-        await stand.installation.until("extra", lambda record: condition(record, "Routed")[0] == "True")
+        await stand.until_routed("extra.test")
+        assert not any(each.done() for each in held)
         await stand.installation.kill()
         await stand.installation.start()
         served_by(await asyncio.gather(*held))

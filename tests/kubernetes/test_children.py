@@ -126,10 +126,6 @@ async def test_what_somebody_deletes_is_made_again(operator: Operator, child: st
 
 async def test_what_was_deleted_while_nobody_watched_is_seen_by_the_next_list(operator: Operator):
     key = await operator.make()
-    (services,) = operator.workloads.services.watching(operator.api, [key.namespace])
-    listing = asyncio.create_task(services.run())
-    await services.synced.wait()
-    listing.cancel()
     operator.workloads.services.replace_all(key.namespace, ())
     assert await operator.undone(key)
     # Nothing was wrong: it is left as it is.

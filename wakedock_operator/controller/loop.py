@@ -1,7 +1,7 @@
 """The controller's loop: facts → decision → one step, again, until there is nothing to do for this service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import structlog
@@ -10,7 +10,7 @@ from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
 from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.conditions import AcceptedReason, Findings, conditions
-from wakedock_operator.core.routing import Claimed, route_services
+from wakedock_operator.core.routing import route_services
 from wakedock_operator.core.schedule import next_edge
 from wakedock_operator.core.status import DrainReason, Failure, FailureReason, Serving
 from wakedock_operator.ports.board import Board, Conflict
@@ -69,7 +69,8 @@ class Controller:
         self._clock = clock
         self._telling = Telling(journal, metrics, clock, tells_wakes=tells_wakes)
         self._memories: dict[Key, Memory] = {}
-        self._lost: dict[Key, tuple[Claimed, ...]] = {}
+        self._divided = route_services(())
+        """Hosts and paths among the definitions."""
         self._gatherer = Gatherer(board, workloads, clock, gateways)
         self._queue: WorkQueue[Key] = WorkQueue(self._work, name="controller", told=metrics.reconciled)
         self._worked = asyncio.Event()
@@ -131,7 +132,9 @@ class Controller:
         self._gatherer.take(snapshot)
         self._telling.taken(before, snapshot)
         if not snapshot.defines_as(before):
-            self._lost = dict(route_services((e.order, e.service) for e in snapshot.entries.values()).lost)
+            entries = snapshot.entries.values()
+            ports = {entry.key: entry.callers_port for entry in entries if entry.callers_port is not None}
+            self._divided = route_services(((entry.order, entry.service) for entry in entries), ports)
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
             # What is left of an ended service waits while a source cannot be read.
             if key not in snapshot.entries or before.entries.get(key) is not snapshot.entries[key] or key not in self._memories:
@@ -285,8 +288,8 @@ class Controller:
             has_hosts=entry is not None and bool(entry.service.spec.hosts),
             problem=problem,
             problem_reason=reason,
-            lost=self._lost.get(key, ()),
-            unreached=entry is not None and _unreached(entry, self._lost.get(key, ())),
+            lost=self._divided.lost.get(key, ()),
+            unreached=key in self._divided.lost and key not in self._divided.routes,
             unrouted=None if self._edge is None else self._edge.rejected.get(key),
             pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
@@ -350,12 +353,6 @@ def _failing(facts: controller.Facts) -> Failure | None:
     """Why nothing of what was started is ready."""
     backend = facts.backend
     return None if backend.desired == 0 or backend.rolling else backend.failure
-
-
-def _unreached(entry: Entry, lost: Sequence[Claimed]) -> bool:
-    """Whether others have all of its hosts and paths, and no Service of its own leads to it."""
-    spec = entry.service.spec
-    return bool(lost) and len(lost) == len(spec.hosts) * len(spec.paths) and entry.callers_port is None
 
 
 def _unanswered(entry: Entry) -> str:

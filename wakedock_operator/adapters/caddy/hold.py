@@ -37,8 +37,6 @@ close_unread_body: Json = {
 raise_again: Json = {"handle": [{"handler": "error", "error": "{http.error.message}", "status_code": "{http.error.status_code}"}]}
 """The last error route: where none matches, Caddy would answer an empty 200."""
 
-_answer: Json = {"routes": [close_unread_body, {"handle": [{"handler": "copy_response"}]}]}
-
 _about_the_request = {
     "X-Wakedock-Service": [f"{{http.vars.{SERVICE}}}"],
     "X-Wakedock-Request": ["{http.request.uuid}"],
@@ -70,7 +68,8 @@ def hold_routes(options: CaddyOptions, longest_wake: float, *, then: str) -> Jso
         "errors": {"routes": [{"match": [unanswered]} | ask_again, raise_again]},
     }
     # The configuration that had taken the question over was replaced as well.
-    lost = {"match": {"headers": {LOST: ["*"]}}, "routes": [{"match": [young]} | ask_again, *_answer["routes"]]}
+    too_late = {"handle": [{"handler": "error", "error": "nobody answers the question", "status_code": "502"}]}
+    lost = {"match": {"headers": {LOST: ["*"]}}, "routes": [{"match": [young]} | ask_again, too_late]}
     return {
         HOLD: {"handle": [{"handler": "vars", HELD: False}, routes]},
         AGAIN: {"handle": [_question(longest_wake, lost) | _newest_configuration(options)]},
@@ -110,7 +109,7 @@ def _question(longest_wake: float, *no_answers: Json) -> Json:
         "handle_response": [
             {"match": {"status_code": [204]}, "routes": [{"handle": [{"handler": "vars", HELD: True}]}]},
             *no_answers,
-            _answer,
+            {"routes": [close_unread_body, {"handle": [{"handler": "copy_response"}]}]},
         ],
     }
 
