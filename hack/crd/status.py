@@ -22,7 +22,7 @@ def status() -> Schema:
         epoch=_number("Grows with each change of `serving`; what a gateway says about an older one is void."),
         since=_time("When `serving` last changed."),
         drain=_object(
-            "The last way to sleep, kept while the app sleeps.",
+            "The last way to sleep, kept while the app sleeps. While it is awake: the one that is due once what depends on it sleeps.",
             reason=_word("Why the app was put to sleep.", DrainReason),
             forced=_flag("Whether it did not wait for the app to be idle."),
             cause=_object(

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from tests.core.situations import ENDING, EPOCH, NOW, READY, STARTING, runs, says, status, stopped
+from tests.core.situations import ENDING, EPOCH, FORCED_DRAIN, NOW, READY, STARTING, runs, says, status, stopped
 from wakedock_operator.core.controller import (
     AskApp,
     Facts,
@@ -20,7 +21,9 @@ from wakedock_operator.core.controller import (
     Write,
     decide,
     forced_by,
+    gives_way,
     unwakeable,
+    withstands,
 )
 from wakedock_operator.core.lifecycle import Change, Stage, stage_of
 from wakedock_operator.core.observation import Observation
@@ -250,7 +253,16 @@ BLOCKED = [
     pytest.param(facts(Stage.AWAKE, gateways=frozenset()), VetoReason.GATEWAY_UNREACHABLE, id="without gateways nobody can tell"),
     pytest.param(facts(Stage.AWAKE, says(IDLE), situation=PINNED), VetoReason.PINNED, id="the checks come before the gateways"),
     pytest.param(facts(Stage.AWAKE, says(IDLE), asks_app=True, vetoed="a job runs"), VetoReason.APP_VETO, id="the app objects"),
-    pytest.param(facts(Stage.AWAKE, sleep_wish="new", dependants_up=(SHOP,)), VetoReason.DEPENDANT_AWAKE, id="dependants sleep first"),
+    pytest.param(
+        facts(Stage.AWAKE, sleep_wish="new", dependants_up=(SHOP,), of={"drain": FORCED_DRAIN}),
+        VetoReason.DEPENDANT_AWAKE,
+        id="dependants sleep first",
+    ),
+    pytest.param(
+        facts(Stage.FORCED, says(DRAINED), dependants_up=(SHOP,)),
+        VetoReason.DEPENDANT_AWAKE,
+        id="so does one that was started just before the drain",
+    ),
     pytest.param(facts(Stage.DRAINING), VetoReason.DRAINING_IN_FLIGHT, id="a drain waits for every gateway"),
     pytest.param(facts(Stage.DRAINING, gateways=frozenset()), VetoReason.DRAINING_IN_FLIGHT, id="and for at least one"),
 ]
@@ -273,6 +285,79 @@ FORCES: list[tuple[DrainReason, dict[str, object]]] = [
     (DrainReason.DEFINITION_CHANGED, {"backend": runs(READY, outdated=True)}),
     (DrainReason.SCHEDULED, {"window": ASLEEP_NOW}),
 ]
+
+
+def test_a_forced_sleep_that_waits_for_dependants_is_on_record_as_due():
+    given = facts(Stage.AWAKE, sleep_wish="new", dependants_up=(SHOP,))
+    due = written(given)
+    assert (due.serving, due.drain, due.handled) == (Serving.AWAKE, FORCED_DRAIN, Handled())
+    assert written(replace(given, status=due, dependants_up=())).serving is Serving.DRAINING
+
+
+def test_a_wish_that_is_taken_back_is_due_no_more():
+    assert written(facts(Stage.AWAKE, of={"drain": FORCED_DRAIN})).drain is None
+
+
+@pytest.mark.parametrize(
+    "wants, handled",
+    [
+        pytest.param({"sleep_wish": "new"}, Handled(sleep="new"), id="that somebody asked for"),
+        pytest.param({"window": ASLEEP_NOW}, Handled(schedule=ASLEEP_NOW.began), id="of the schedule"),
+    ],
+)
+def test_a_sleep_gives_way_to_requests_of_dependants(wants: dict[str, Any], handled: Handled):
+    given_up = written(facts(Stage.AWAKE, dependants_up=(SHOP,), withstood=True, of={"drain": FORCED_DRAIN}, **wants))
+    assert (given_up.serving, given_up.drain, given_up.handled) == (Serving.AWAKE, None, handled)
+
+
+@pytest.mark.parametrize("must", [{"suspended": True}, {"backend": runs(READY, outdated=True)}, {"dependency_sleeps": True}])
+def test_one_that_has_to_be_does_not(must: dict[str, Any]):
+    given = facts(Stage.AWAKE, dependants_up=(SHOP,), withstood=True, **must)
+    due = written(given)
+    assert due.drain is not None
+    assert isinstance(decide(replace(given, status=due)), Rest)
+
+
+def test_what_sleeps_for_a_sleep_that_gives_way_is_awake_only_after_that():
+    given = facts(Stage.ASLEEP, says(BUSY), backend=runs(READY), fenced=True, dependency_gives_way=True)
+    assert decide(given) == Rest()
+    assert written(replace(given, dependency_gives_way=False)).serving is Serving.AWAKE
+
+
+MADE_ROOM = Drain(DrainReason.DEPENDENCY_SLEEPS, forced=True)
+
+
+@pytest.mark.parametrize(
+    "dependant, does",
+    [
+        pytest.param(status(Stage.ASLEEP, says(BUSY), drain=MADE_ROOM), True, id="asleep for it, and asked for"),
+        pytest.param(status(Stage.FORCED, says(BUSY), drain=MADE_ROOM), True, id="on its way to sleep"),
+        pytest.param(status(Stage.ASLEEP, says(BUSY, epoch=EPOCH - 1), drain=MADE_ROOM), False, id="not asked for since"),
+        pytest.param(status(Stage.ASLEEP, says(BUSY)), False, id="asleep by itself"),
+        pytest.param(status(Stage.AWAKE, says(BUSY)), False, id="awake"),
+        pytest.param(
+            replace(status(Stage.ASLEEP, says(BUSY), drain=MADE_ROOM), since=NOW - timedelta(seconds=1)),
+            False,
+            id="asleep since before its dependency woke",
+        ),
+    ],
+)
+def test_who_withstands_the_sleep_of_a_dependency(dependant: Status, does: bool):
+    assert withstands(dependant, status(Stage.AWAKE, drain=FORCED_DRAIN)) is does
+
+
+@pytest.mark.parametrize(
+    "given, does",
+    [
+        (status(Stage.AWAKE, drain=FORCED_DRAIN), True),
+        (status(Stage.AWAKE, drain=Drain(DrainReason.SCHEDULED, forced=True)), True),
+        (status(Stage.AWAKE, drain=REWAKE), False),
+        (status(Stage.AWAKE), False),
+        (status(Stage.FORCED), False),
+    ],
+)
+def test_which_due_sleeps_give_way(given: Status, does: bool):
+    assert gives_way(given) is does
 
 
 @pytest.mark.parametrize("first", range(len(FORCES)), ids=[reason for reason, _ in FORCES])

@@ -1,6 +1,6 @@
 import pytest
 
-from wakedock_operator.core.dependencies import all_dependants, chain, cycle, cycles, dependants, missing, order
+from wakedock_operator.core.dependencies import cycle, cycles, dependants, missing, reached
 from wakedock_operator.resource import App, Dependency, Key, Metadata, Spec, WakeService
 
 
@@ -27,24 +27,20 @@ def names(keys: tuple[Key, ...]) -> str:
 DIAMOND = services(web="api cache", api="db", cache="db", db="", alone="")
 
 
-def test_the_chain_is_everything_that_starts_before_in_start_order():
-    assert names(chain(key("web"), DIAMOND)) == "db api cache"
-    assert names(chain(key("db"), DIAMOND)) == ""
-
-
-def test_the_order_puts_each_service_after_its_dependencies():
-    found = order(DIAMOND)
-    assert sorted(found) == sorted(DIAMOND)
-    assert all(found.index(needed) < found.index(each) for each in DIAMOND for needed in DIAMOND[each].dependencies)
-
-
 def test_direct_dependants_are_told_for_each_service_that_is_needed():
     assert {each.name: names(who) for each, who in dependants(DIAMOND).items()} == {"api": "web", "cache": "web", "db": "api cache"}
 
 
-def test_all_dependants_come_in_the_order_in_which_they_go_to_sleep():
-    assert names(all_dependants(key("db"), DIAMOND)) == "web cache api"
-    assert all_dependants(key("alone"), DIAMOND) == ()
+def test_everything_on_the_ways_from_a_service_is_reached_once_nearest_first():
+    assert names(tuple(reached(key("web"), lambda each: DIAMOND[each].dependencies))) == "api cache db"
+    needing = dependants(DIAMOND)
+    assert names(tuple(reached(key("db"), lambda each: needing.get(each, ())))) == "api cache web"
+    assert tuple(reached(key("alone"), lambda each: needing.get(each, ()))) == ()
+
+
+def test_a_way_that_leads_back_ends():
+    found = services(a="b", b="a")
+    assert names(tuple(reached(key("a"), lambda each: found[each].dependencies))) == "b"
 
 
 def test_missing_dependencies_are_named():
@@ -53,8 +49,6 @@ def test_missing_dependencies_are_named():
 
 def test_a_missing_dependency_is_left_out_of_every_other_answer():
     found = services(web="db", last="web")
-    assert names(order(found)) == "web last"
-    assert chain(key("web"), found) == ()
     assert dependants(found) == {key("web"): (key("last"),)}
     assert cycles(found) == {}
 
@@ -79,12 +73,7 @@ def test_only_members_of_a_cycle_are_in_it():
     assert {each.name for each in cycles(found)} == {"a", "b"}
 
 
-def test_a_cycle_does_not_keep_the_order_from_being_whole():
-    found = services(a="b", b="a", web="a")
-    assert sorted(order(found)) == sorted(found)
-
-
 def test_a_long_chain_is_no_danger():
     long = services(**{f"s{n}": f"s{n + 1}" for n in range(3000)}, s3000="")
-    assert len(chain(key("s0"), long)) == 3000
+    assert len(tuple(reached(key("s0"), lambda each: long[each].dependencies if each in long else ()))) == 3000
     assert cycles(long) == {}

@@ -287,6 +287,17 @@ ASLEEP = [
         facts(Stage.ASLEEP, held=True, stopping=True), rests("for the app to stop"), id="but the stop of a forced drain comes first"
     ),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, stopping=True), Fence(), id="unless the word was said already"),
+    pytest.param(
+        facts(Stage.ASLEEP, held=True, dependency_sleeps=True),
+        rests("for what it depends on to sleep"),
+        id="so does the forced sleep of what it depends on",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, held=True, dependency_sleeps=True, patience_over=True),
+        Say(BUSY, holding=True),
+        id="as long as patience lasts",
+    ),
+    pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, dependency_sleeps=True), Fence(), id="or until the word was said"),
     pytest.param(facts(Stage.ASLEEP, says(BUSY), held=True), Say(BUSY, holding=True), id="Wake 1: that something is held is added"),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True), Fence(), id="Wake 2: fence"),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=None), Observe(), id="then look again"),

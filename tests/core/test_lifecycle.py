@@ -68,3 +68,18 @@ def test_the_first_status_of_a_workload_that_is_to_run_is_awake():
 def test_the_first_status_of_any_other_workload_is_asleep():
     first = initial(uid="uid", desired=0, now=NOW, drain=FORCED_DRAIN)
     assert (first.serving, first.epoch, first.woken_by, first.drain) == (Serving.ASLEEP, 0, None, FORCED_DRAIN)
+
+
+@pytest.mark.parametrize(
+    "stage, drain, leaving",
+    [
+        (Stage.AWAKE, None, False),
+        (Stage.AWAKE, FORCED_DRAIN, True),
+        (Stage.DRAINING, IDLE_DRAIN, False),
+        (Stage.FORCED, FORCED_DRAIN, True),
+        (Stage.FORCED, Drain(DrainReason.START_FAILED, forced=True), False),
+        (Stage.ASLEEP, FORCED_DRAIN, False),
+    ],
+)
+def test_a_service_is_leaving_from_when_a_forced_sleep_is_due_until_it_sleeps(stage: Stage, drain: Drain | None, leaving: bool):
+    assert status(stage, drain=drain).leaving is leaving

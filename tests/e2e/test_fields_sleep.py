@@ -321,6 +321,30 @@ async def test_a_shared_dependency_stays_while_anybody_needs_it_and_sleeps_last(
     assert ends[3:] == ["shared"]
 
 
+async def test_a_shared_dependency_sleeps_under_steady_requests_and_takes_all_that_need_it_down_once(dependent):
+    await ask(dependent.port, "left.test")
+    await ask(dependent.port, "right.test")
+    before = len(dependent.noted("left", "right", "shared", event="end"))
+    done = asyncio.Event()
+
+    async def client(host: str) -> set[int]:
+        answers = set()
+        while not done.is_set():
+            answers.add((await ask(dependent.port, host)).status)
+        return answers
+
+    async with asyncio.TaskGroup() as tasks:
+        clients = [tasks.create_task(client(f"{name}.test")) for name in ("left", "right", "left", "right")]
+        code, out, _ = await dependent.installation.run("sleep", "shared")
+        await dependent.installation.until_serving("right", "Awake")
+        await dependent.installation.until_serving("left", "Awake")
+        done.set()
+    assert code == 0, out
+    assert [client.result() for client in clients] == [{200}] * 4
+    ends = [line["app"] for line in dependent.noted("left", "right", "shared", event="end")][before:]
+    assert (sorted(ends[:2]), ends[2:]) == (["left", "right"], ["shared"])
+
+
 async def test_what_need_not_wait_starts_together_with_what_it_depends_on(dependent):
     assert (await ask(dependent.port, "together.test")).status == 200
     assert dependent.noted("slow", event="request") == []

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from wakedock_operator.core.dependencies import dependants
+from wakedock_operator.core.dependencies import dependants, reached
 from wakedock_operator.core.status import Failure, FailureReason, Serving
 from wakedock_operator.ports.board import Board
-from wakedock_operator.ports.catalog import Snapshot
+from wakedock_operator.ports.catalog import Entry, Snapshot
 from wakedock_operator.resource import DependencyWait, Key
 from wakedock_operator.workqueue import WorkQueue
 
@@ -31,7 +31,7 @@ class Dependencies:
 
     def changed(self, key: Key) -> None:
         """Something about `key` changed: what waits for it, or works with it, looks again."""
-        dependants = (self._services.get(k) for k in self._dependants.get(key, ()))
+        dependants = (self._services.get(k) for k in reached(key, lambda each: self._dependants.get(each, ())))
         self._add(s.key for s in dependants if s is not None and (s.attempt is not None or s.steering is not None))
 
     def moved(self, service: Service) -> None:
@@ -73,6 +73,19 @@ class Dependencies:
                 other.needed_by.add(service.key)
                 self._queue.add(other.key)
         return ready
+
+    def sleep(self, service: Service) -> bool:
+        """Whether something that `service` depends on, directly or not, sleeps by force as soon as `service` does."""
+        statuses = (self._board.view(each) for each in reached(service.key, self._needed) if self._entry(each) is not None)
+        return any(status is not None and status.leaving for status in statuses)
+
+    def _needed(self, key: Key) -> tuple[Key, ...]:
+        entry = self._entry(key)
+        return () if entry is None else entry.service.dependencies
+
+    def _entry(self, key: Key) -> Entry | None:
+        service = self._services.get(key)
+        return None if service is None else service.entry
 
     def _started(self, other: Service) -> bool:
         return self._stays(other) and other.backend is not None and other.backend.desired > 0

@@ -1,11 +1,11 @@
 """All the reading that a decision of the controller rests on."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from wakedock_operator.core import controller
-from wakedock_operator.core.dependencies import dependants
+from wakedock_operator.core.dependencies import dependants, reached
 from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.schedule import Window, window_at
 from wakedock_operator.core.status import ReportKind, Serving, Status
@@ -41,8 +41,8 @@ class Gatherer:
 
     def related(self, key: Key) -> Iterator[Key]:
         """Everything that depends on `key`, and everything that it depends on, directly or not."""
-        yield from _reached(key, lambda each: self.dependants.get(each, ()))
-        yield from _reached(key, self._dependencies)
+        yield from self._all_dependants(key)
+        yield from reached(key, self._dependencies)
 
     async def facts(self, key: Key, memory: Memory) -> controller.Facts:
         """The facts about one service, read now."""
@@ -77,7 +77,9 @@ class Gatherer:
             sleep_wish=entry.wishes.sleep,
             window=window,
             dependants_up=tuple([k for k in needing if await self._up(k)]),
-            dependency_sleeps=any([await self._sleeps_by_force(k) for k in self._dependencies(key)]),
+            withstood=status is not None and self._withstood(key, status),
+            dependency_sleeps=any(s.leaving for s in self._all_needed(key)),
+            dependency_gives_way=status is not None and self._outlasts(key, status),
             dependencies_ready=all(self._serves(k) for k in self._dependencies(key)),
             dependency_failed=self._dependency_failed(key, wall),
             needed=any(self._wanted(k, wall) for k in needing),
@@ -155,6 +157,23 @@ class Gatherer:
         if entry is not None:
             yield from entry.service.dependencies
 
+    def _all_needed(self, key: Key) -> Iterator[Status]:
+        """The statuses of everything that `key` depends on, directly or not, and that is not ended."""
+        for each in reached(key, self._dependencies):
+            status = self.board.view(each)
+            if status is not None and each in self.snapshot.entries:
+                yield status
+
+    def _all_dependants(self, key: Key) -> Iterator[Key]:
+        return reached(key, lambda each: self.dependants.get(each, ()))
+
+    def _withstood(self, key: Key, status: Status) -> bool:
+        dependants = (self.board.view(each) for each in self._all_dependants(key))
+        return any(controller.withstands(each, status) for each in dependants if each is not None)
+
+    def _outlasts(self, key: Key, status: Status) -> bool:
+        return any(controller.gives_way(each) and controller.withstands(status, each) for each in self._all_needed(key))
+
     def _dependency_failed(self, key: Key, wall: datetime) -> str:
         """The first dependency that cannot be woken at present, and why."""
         for each in self._dependencies(key):
@@ -175,11 +194,12 @@ class Gatherer:
         return any(r.holding for r in said) or (bool(said) and (await self.observe(key)).desired > 0)
 
     async def _up(self, key: Key) -> bool:
-        """It serves, or still runs."""
+        """It serves, runs, or is to run."""
         status = self.board.view(key)
         if status is not None and status.serving is not Serving.ASLEEP:
             return True
-        return bool((await self.observe(key)).instances)
+        backend = await self.observe(key)
+        return backend.desired > 0 or bool(backend.instances)
 
     def _serves(self, key: Key) -> bool:
         status = self.board.view(key)
@@ -193,14 +213,6 @@ class Gatherer:
         return controller.wanted_by(self._partial(entry, status, NOTHING, wall), status) is not None or any(
             self._wanted(k, wall) for k in self.dependants.get(key, ())
         )
-
-    async def _sleeps_by_force(self, key: Key) -> bool:
-        """Whether an awake service is due for a forced drain, by itself or because of what it depends on."""
-        entry, status = self.snapshot.entries.get(key), self.board.view(key)
-        if entry is None or status is None or status.serving is not Serving.AWAKE:
-            return False
-        facts = self._partial(entry, status, await self.observe(key), self.clock.now())
-        return controller.forced_by(facts, status) is not None or any([await self._sleeps_by_force(k) for k in self._dependencies(key)])
 
     def _partial(self, entry: Entry, status: Status, backend: Observation, wall: datetime) -> controller.Facts:
         """Facts enough to say what a service wants for itself."""
@@ -218,14 +230,3 @@ class Gatherer:
             window=window_at(spec.schedule, wall),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
-
-
-def _reached(key: Key, following: Callable[[Key], Iterable[Key]]) -> Iterator[Key]:
-    """Every other key on the ways from `key`."""
-    reached, waiting = {key}, [key]
-    while waiting:
-        for each in following(waiting.pop()):
-            if each not in reached:
-                reached.add(each)
-                waiting.append(each)
-                yield each

@@ -4,7 +4,7 @@ Dependencies are named inside one namespace. A name that nobody has is left out 
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from wakedock_operator.resource import Key, WakeService
 
@@ -14,16 +14,6 @@ Services = Mapping[Key, WakeService]
 def missing(key: Key, services: Services) -> tuple[Key, ...]:
     """The direct dependencies of `key` that do not exist."""
     return tuple(dependency for dependency in services[key].dependencies if dependency not in services)
-
-
-def chain(key: Key, services: Services) -> tuple[Key, ...]:
-    """Everything `key` needs, directly or not, in the order in which it can start; `key` itself is not in it."""
-    return tuple(each for each in _dependencies_first((key,), services) if each != key)
-
-
-def order(services: Services) -> tuple[Key, ...]:
-    """All services, each after its dependencies. In a cycle, which nobody should be served, some edge is passed over."""
-    return _dependencies_first(sorted(services), services)
 
 
 def dependants(services: Services) -> Mapping[Key, tuple[Key, ...]]:
@@ -36,17 +26,15 @@ def dependants(services: Services) -> Mapping[Key, tuple[Key, ...]]:
     return {key: tuple(who) for key, who in found.items()}
 
 
-def all_dependants(key: Key, services: Services) -> tuple[Key, ...]:
-    """Everything that needs `key`, directly or not, in the order in which it can go to sleep: dependants before what they need."""
-    direct = dependants(services)
-    reached, waiting = {key}, deque((key,))
+def reached(key: Key, following: Callable[[Key], Iterable[Key]]) -> Iterator[Key]:
+    """Every other key on the ways from `key`, nearest first."""
+    found, waiting = {key}, deque((key,))
     while waiting:
-        for who in direct.get(waiting.popleft(), ()):
-            if who not in reached:
-                reached.add(who)
-                waiting.append(who)
-    in_start_order = order({each: services[each] for each in reached if each in services})
-    return tuple(each for each in reversed(in_start_order) if each != key)
+        for each in following(waiting.popleft()):
+            if each not in found:
+                found.add(each)
+                waiting.append(each)
+                yield each
 
 
 def cycle(key: Key, services: Services) -> tuple[Key, ...]:
@@ -89,20 +77,3 @@ def _way(key: Key, last: Key, came_from: Mapping[Key, Key]) -> tuple[Key, ...]:
     while way[-1] != key:
         way.append(came_from[way[-1]])
     return tuple(reversed(way))
-
-
-def _dependencies_first(keys: Iterable[Key], services: Services) -> tuple[Key, ...]:
-    """A depth-first walk without recursion, so that a long chain is no danger."""
-    found: dict[Key, None] = {}
-    entered: set[Key] = set()
-    for start in keys:
-        stack = [(start, False)]
-        while stack:
-            key, left = stack.pop()
-            if left:
-                found[key] = None
-            elif key not in entered:
-                entered.add(key)
-                stack.append((key, True))
-                stack.extend((each, False) for each in reversed(services[key].dependencies) if each in services)
-    return tuple(found)

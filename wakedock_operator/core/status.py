@@ -159,7 +159,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """The last drain: kept through `Asleep`, so that the status says why the app sleeps."""
+    """The last drain: kept through `Asleep`, so that the status says why the app sleeps.
+
+    While `Awake`, a forced one that is due: it begins as soon as everything that depends on the service sleeps.
+    """
 
     reason: DrainReason
     forced: bool
@@ -230,6 +233,12 @@ class Status:
     def forced(self) -> bool:
         """True in a forced drain."""
         return self.serving is Serving.DRAINING and self.drain is not None and self.drain.forced
+
+    @property
+    def leaving(self) -> bool:
+        """True while it is to sleep by force, or does so: due, or in that drain. What failed to start sleeps for nobody's sake."""
+        drain = self.drain
+        return self.serving is not Serving.ASLEEP and drain is not None and drain.forced and drain.reason is not DrainReason.START_FAILED
 
     @property
     def busy(self) -> bool:

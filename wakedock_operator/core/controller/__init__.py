@@ -12,6 +12,7 @@ from wakedock_operator.core.status import Drain, DrainReason, ReportKind, Servin
 
 from . import asleep, awake, draining
 from .awake import ASK_AGAIN, UNDONE_SLEEPS
+from .dependants import gives_way, withstands
 from .draining import LIST_AGAIN, SILENCE
 from .facts import Facts
 from .steps import AskApp, Fence, Forget, LastLook, Probe, Rest, Start, Step, Stop, Write
@@ -37,9 +38,11 @@ __all__ = [
     "Write",
     "decide",
     "forced_by",
+    "gives_way",
     "rests_on_gateways",
     "unwakeable",
     "wanted_by",
+    "withstands",
 ]
 
 

@@ -6,6 +6,7 @@ from wakedock_operator.core.lifecycle import Change, change
 from wakedock_operator.core.status import PROTOCOL, Drain, DrainReason, ReportKind, Status
 from wakedock_operator.core.vetoes import Veto, VetoReason, first_veto
 
+from .dependants import GIVES_WAY, dependants_first
 from .facts import Facts
 from .steps import AskApp, Rest, Step, Write
 from .waking import handled_awake
@@ -21,16 +22,9 @@ def decide(facts: Facts, status: Status) -> Step:
     """A drain by force or by idleness, or what keeps it awake."""
     drain = forced_by(facts, status)
     if drain is not None:
-        if facts.dependants_up:
-            names = ", ".join(str(key) for key in facts.dependants_up)
-            return Rest(Veto(VetoReason.DEPENDANT_AWAKE, f"{names} depends on it and goes to sleep first"))
-        handled = status.handled
-        if drain.reason is DrainReason.REQUESTED:
-            handled = replace(handled, sleep=facts.sleep_wish, wake=facts.wake_wish)
-            status = replace(status, undone=0, undone_by="")
-        if drain.reason is DrainReason.SCHEDULED and facts.window is not None:
-            handled = replace(handled, schedule=facts.window.began)
-        return Write(change(replace(status, handled=handled), Change.FORCE, now=facts.now, drain=drain), Change.FORCE)
+        return _force(facts, status, drain)
+    if status.drain is not None:
+        return Write(replace(status, drain=None))
     handled = handled_awake(facts, status)
     if handled != status.handled:
         return Write(replace(status, handled=handled))
@@ -46,6 +40,24 @@ def decide(facts: Facts, status: Status) -> Step:
         if facts.vetoed:
             return Rest(Veto(VetoReason.APP_VETO, facts.vetoed, 10.0), 10.0)
     return Write(change(status, Change.DRAIN, now=facts.now, drain=Drain(DrainReason.IDLE, forced=False)), Change.DRAIN)
+
+
+def _force(facts: Facts, status: Status, drain: Drain) -> Step:
+    """*Forced drain*, once everything that depends on it sleeps. Until then it is due, unless it gives way to what depends on it."""
+    handled = status.handled
+    if drain.reason is DrainReason.REQUESTED:
+        handled = replace(handled, sleep=facts.sleep_wish, wake=facts.wake_wish)
+    if drain.reason is DrainReason.SCHEDULED and facts.window is not None:
+        handled = replace(handled, schedule=facts.window.began)
+    if facts.dependants_up:
+        if facts.withstood and drain.reason in GIVES_WAY:
+            return Write(replace(status, handled=handled, drain=None))
+        if status.drain != drain:
+            return Write(replace(status, drain=drain))
+        return Rest(dependants_first(facts))
+    if drain.reason is DrainReason.REQUESTED:
+        status = replace(status, undone=0, undone_by="")
+    return Write(change(replace(status, handled=handled), Change.FORCE, now=facts.now, drain=drain), Change.FORCE)
 
 
 def _others_veto(facts: Facts, status: Status) -> Veto | None:

@@ -7,6 +7,7 @@ from wakedock_operator.core.status import ReportKind, Status, StopIntent, WakeRe
 from wakedock_operator.core.vetoes import Veto, VetoReason
 
 from .awake import ASK_AGAIN, of_another_version
+from .dependants import dependants_first
 from .facts import Facts
 from .steps import LastLook, Rest, Step, Write
 from .waking import asked_by, given_up, remembering, up, wake
@@ -35,6 +36,8 @@ def decide(facts: Facts, status: Status) -> Step:
         return Rest(foreign)
     if not said or any(kind is not ReportKind.DRAINED for kind in said.values()):
         return _waiting_for(facts, status, [g for g in sorted(said) if said[g] is not ReportKind.DRAINED])
+    if status.leaving and facts.dependants_up:
+        return Rest(dependants_first(facts))
     if facts.backend.failure is not None:
         # What failed before this sleep is no failure of the next start.
         status = replace(status, failed=facts.backend.failure.id)

@@ -37,8 +37,12 @@ class Facts:
     """The schedule's present window."""
     dependants_up: tuple[Key, ...] = ()
     """What depends on it and is not asleep, or still runs: a forced sleep waits for these."""
+    withstood: bool = False
+    """Requests to something that was put to sleep for it have waited for too long."""
     dependency_sleeps: bool = False
-    """A forced sleep of something it depends on waits for this one."""
+    """Something it depends on, directly or not, sleeps by force as soon as this one does."""
+    dependency_gives_way: bool = False
+    """Such a sleep is about to be given up, as requests to this one have waited for too long."""
     dependencies_ready: bool = True
     dependency_failed: str = ""
     """Why something that it depends on cannot be woken now; empty when it can."""

@@ -26,6 +26,8 @@ def start(facts: Facts) -> Step:
 
 def wake(facts: Facts, status: Status, reason: WakeReason) -> Step:
     """*Wake* 5: fence, then write `Awake`. A generation that moved since `Asleep` moved the version too: earlier stops are void already."""
+    if facts.dependency_gives_way:
+        return Rest()  # written first, or this one would be put to sleep for it again
     if not facts.fenced and not scaled(facts, status):
         return Fence()
     if reason is WakeReason.SCALED and facts.started:

@@ -18,8 +18,11 @@ def decide(facts: Facts) -> Step:
             return Say(ReportKind.BUSY, holding=False)
         return Rest("for a request")
     said = facts.said
-    if facts.stopping and said is not ReportKind.BUSY:
-        return Rest("for the app to stop")
+    if said is not ReportKind.BUSY:
+        if facts.stopping:
+            return Rest("for the app to stop")
+        if facts.dependency_sleeps and not facts.patience_over:
+            return Rest("for what it depends on to sleep")
     if said is not ReportKind.BUSY or (facts.held and not facts.said_holding):
         return Say(ReportKind.BUSY, holding=facts.held)
     return wake(facts)

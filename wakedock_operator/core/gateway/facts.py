@@ -39,6 +39,8 @@ class Facts:
     answered: str | None = None
     """The instance that answered a probe, not doubted since by a request that came back."""
     dependencies_ready: bool = True
+    dependency_sleeps: bool = False
+    """Something it depends on, directly or not, sleeps by force as soon as this one does."""
     may_start: bool = True
     """No back-off after a failure runs here."""
     stopping: bool = False

@@ -1,0 +1,171 @@
+"""Forced sleeps of what others depend on: by example, and at random under load."""
+
+import asyncio
+from random import Random
+from typing import ClassVar
+
+import pytest
+
+from tests.machine import DB, HELLO, SHOP, Machine, in_fake_time, service
+from wakedock_operator.activator.questions import Granted
+from wakedock_operator.core.status import Serving, Status
+from wakedock_operator.resource import Key
+
+pytestmark = in_fake_time
+
+WEB, API = Key("default", "web"), Key("default", "api")
+
+
+async def steadily(machine: Machine, key: Key, answers: list[float]) -> None:
+    """One client that asks again as soon as it was answered, which takes half a second each; how long each was held."""
+    while True:
+        asked = machine.time
+        if machine.edge.steering(key) is None:
+            assert await machine.ask(key) == Granted()
+        else:
+            machine.request(key)
+        answers.append(machine.time - asked)
+        machine.edge.busy(key, 1)
+        await asyncio.sleep(0.5)
+        machine.edge.busy(key, 0)
+        await machine.settle()
+
+
+async def test_a_forced_sleep_under_steady_requests_to_several_dependants_takes_each_of_them_down_once(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(SHOP, dependsOn=["db"]), service(WEB, dependsOn=["db"]))
+    await machine.woken(SHOP)
+    await machine.woken(WEB)
+    answers: list[float] = []
+    load = [asyncio.create_task(steadily(machine, key, answers)) for key in (SHOP, WEB)]
+    await asyncio.sleep(3.3)
+    await machine.catalog.ask(DB, sleep="1")
+    await asyncio.sleep(10)
+    for client in load:
+        client.cancel()
+    await asyncio.wait(load)
+    assert [key.name for what, key in machine.workloads.calls if what == "stop"] in (["shop", "web", "db"], ["web", "shop", "db"])
+    assert {machine.serving(key) for key in (WEB, SHOP, DB)} == {Serving.AWAKE}
+    assert max(answers) < machine.options.drain_patience
+
+
+async def test_a_sleep_that_somebody_asked_for_gives_way_when_a_dependant_never_ends_its_work(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(HELLO, dependsOn=["db"]), service(WEB, dependsOn=["db"]))
+    await machine.woken()
+    await machine.woken(WEB)
+    machine.edge.busy(WEB, 1)
+    await machine.catalog.ask(DB, sleep="1")
+    await machine.asleep(HELLO)
+    began = machine.time
+    assert await machine.ask() == Granted()
+    assert machine.options.drain_patience <= machine.time - began < machine.options.drain_patience + 1
+    await machine.settle()
+    assert (machine.serving(), machine.serving(DB)) == (Serving.AWAKE, Serving.AWAKE)
+    assert (machine.status(DB).drain, machine.status(DB).handled.sleep) == (None, "1")
+    await asyncio.sleep(30)
+    assert machine.serving() is Serving.AWAKE
+    assert machine.workloads.did("stop") == 1
+
+
+class Restless:
+    """A machine at random: slow backends, clients, people who ask for sleeps, and halves that are killed. Looks at every write."""
+
+    NEEDS: ClassVar[dict[Key, tuple[Key, ...]]] = {DB: (), API: (DB,), WEB: (API,), SHOP: (DB,)}
+
+    def __init__(self, machine: Machine, seed: int) -> None:
+        self.machine = machine
+        self.random = Random(seed)
+        self.in_flight = dict.fromkeys(self.NEEDS, 0)
+        self.held: list[float] = []
+        self.asked = 0
+        self.wrong: list[str] = []
+        machine.workloads.prompt = False
+        machine.board.before_swap = self.look
+
+    def needed(self, key: Key) -> set[Key]:
+        direct = self.NEEDS[key]
+        return set(direct).union(*(self.needed(each) for each in direct))
+
+    def look(self, key: Key, new: Status) -> None:
+        """Nothing goes to sleep while what depends on it serves or runs, and nothing is stopped under a request."""
+        before = self.machine.board.view(key)
+        if before is not None and new.serving is Serving.ASLEEP and before.serving is not Serving.ASLEEP:
+            up = [each for each in self.NEEDS if key in self.needed(each) and (self.serves(each) or self.machine.runs(each))]
+            if up or self.in_flight[key]:
+                self.wrong.append(f"{self.machine.time:.2f}: {key} goes to sleep, {self.in_flight[key]} in flight, under {up}")
+
+    def serves(self, key: Key) -> bool:
+        return self.machine.serving(key) is not Serving.ASLEEP
+
+    async def backend(self, key: Key) -> None:
+        workloads = self.machine.workloads
+        while True:
+            await asyncio.sleep(self.random.uniform(0.01, 2))
+            if key not in workloads.keys():  # noqa: SIM118 - the port's method
+                continue
+            seen = await workloads.observe(key)
+            if seen.desired and not seen.instances:
+                if not all(self.machine.runs(each) for each in self.needed(key)):
+                    self.wrong.append(f"{self.machine.time:.2f}: {key} is started before what it needs")
+                workloads.appear(key)
+            for instance in seen.instances:
+                if instance.terminating:
+                    workloads.vanish(key, instance.id)
+                elif not instance.ready:
+                    workloads.answer(key, instance.id)
+
+    async def client(self, key: Key) -> None:
+        machine = self.machine
+        while True:
+            await asyncio.sleep(self.random.choice((0.0, 0.0, 0.0, self.random.uniform(0, 40))))
+            asked = machine.time
+            if machine.edge.steering(key) is None:
+                assert await machine.ask(key) == Granted()
+            self.held.append(machine.time - asked)
+            self.change(key, 1)
+            if machine.edge.steering(key) is not None:
+                machine.request(key)
+            await asyncio.sleep(self.random.choice((0.1, 0.5, self.random.uniform(0, 4))))
+            self.change(key, -1)
+            await machine.settle()
+
+    def change(self, key: Key, by: int) -> None:
+        self.in_flight[key] += by
+        self.machine.edge.busy(key, self.in_flight[key])
+
+    async def people(self) -> None:
+        while True:
+            await asyncio.sleep(self.random.uniform(0, 30))
+            self.asked += 1
+            await self.machine.catalog.ask(self.random.choice((DB, DB, API)), sleep=str(self.asked))
+
+    async def killer(self) -> None:
+        while True:
+            await asyncio.sleep(self.random.uniform(0, 60))
+            await self.machine.kill("controller")
+            await asyncio.sleep(self.random.uniform(0, 3))
+            self.machine.start_controller()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_forced_sleeps_at_random_keep_the_order_and_every_request(machine: Machine, seed: int):
+    restless = Restless(machine, seed)
+    await machine.start(*(service(key, dependsOn=[each.name for each in needs]) for key, needs in Restless.NEEDS.items()))
+    always = [asyncio.create_task(restless.backend(key)) for key in Restless.NEEDS]
+    clients = [asyncio.create_task(restless.client(key)) for key in (WEB, WEB, SHOP, API, DB)]
+    unrest = [asyncio.create_task(restless.people()), asyncio.create_task(restless.killer())]
+    await asyncio.sleep(600)
+    for task in unrest:
+        task.cancel()
+    await asyncio.wait(unrest)
+    if "controller" not in machine._tasks:
+        machine.start_controller()
+    await asyncio.sleep(60)
+    assert restless.wrong == []
+    assert not [task for task in (*always, *clients) if task.done()]
+    assert max(restless.held) < 3 * machine.options.drain_patience
+    for key in (DB, API):
+        wanted = machine.catalog.current().entries[key].wishes.sleep
+        assert wanted in {"", machine.status(key).handled.sleep}
+    for task in (*always, *clients):
+        task.cancel()
+    await asyncio.wait((*always, *clients))
