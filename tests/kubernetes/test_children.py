@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import ClusterError
 from tests.kubernetes.workloads_of_operator import OperatorWorkloads, workloads_of_operator
 from wakedock_operator.adapters.kubernetes.children import deployment
 from wakedock_operator.adapters.kubernetes.client import PatchType
-from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR
+from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR, holds
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.ports.workloads import Unsupported
 from wakedock_operator.resource import Key
@@ -55,6 +56,11 @@ class Operator:
 
     async def deployment(self) -> dict[str, Any]:
         return await self.api.get(self.path)
+
+    def children(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """Of everything that was made: what is asked for, labels and annotations."""
+        found = {name: self.kubectl.get(*name.split("/")) for name in ("deployment/shop", "service/shop-wakedock", "service/shop")}
+        return {name: (each["spec"], each["metadata"]["labels"], each["metadata"]["annotations"]) for name, each in found.items()}
 
     def names(self, kind: str) -> set[str]:
         return self.parts.names(kind)
@@ -134,7 +140,7 @@ async def test_what_was_deleted_while_nobody_watched_is_seen_by_the_next_list(op
     assert operator.kubectl.get("service", "shop") == before
 
 
-@pytest.mark.parametrize(
+CHANGES = pytest.mark.parametrize(
     "change",
     [
         ("set", "image", "deployment/shop", "app=web:2"),
@@ -145,17 +151,63 @@ async def test_what_was_deleted_while_nobody_watched_is_seen_by_the_next_list(op
     ],
     ids=lambda change: f"{change[0]} {change[1]}",
 )
+
+
+@CHANGES
 async def test_what_somebody_changes_is_put_right(operator: Operator, change: tuple[str, ...]):
     key = await operator.make()
-    wanted = {name: operator.kubectl.get(*name.split("/")) for name in ("deployment/shop", "service/shop-wakedock", "service/shop")}
+    wanted = operator.children()
     operator.kubectl(*change)
     await operator.is_undone(key)
     await operator.make_again(key)
-    for name, document in wanted.items():
-        found = operator.kubectl.get(*name.split("/"))
-        assert found["spec"] == document["spec"]
-        assert found["metadata"]["labels"] == document["metadata"]["labels"]
-        assert found["metadata"]["annotations"] == document["metadata"]["annotations"]
+    assert operator.children() == wanted
+
+
+@CHANGES
+async def test_so_is_what_was_changed_while_no_operator_ran(api: Path, kubectl: Kubectl, change: tuple[str, ...]):
+    async with workloads_of_operator(api, kubectl) as parts:
+        first = Operator(parts)
+        await first.make()
+        wanted = first.children()
+    kubectl(*change)
+    async with workloads_of_operator(api, kubectl) as parts:
+        second = Operator(parts)
+        await second.make()
+        assert second.children() == wanted
+
+
+FULL: dict[str, Any] = {
+    "args": ["--port", "8080"],
+    "env": [{"name": "MODE", "value": "fast"}],
+    "envFrom": [{"configMapRef": {"name": "settings"}}],
+    "volumes": [
+        {"name": "data", "emptyDir": {}},
+        {"name": "more", "configMap": {"name": "settings", "items": [{"key": "a", "path": "b"}]}},
+    ],
+    "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "more", "mountPath": "/more", "readOnly": True}],
+    "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+    "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 5},
+    "securityContext": {"runAsNonRoot": True, "capabilities": {"drop": ["ALL"]}},
+    "podTemplate": {
+        "metadata": {"annotations": {"team": "a"}},
+        "spec": {
+            "nodeSelector": {"disk": "ssd"},
+            "tolerations": [{"key": "spot", "operator": "Exists"}],
+            "containers": [{"name": "beside", "image": "beside:1", "ports": [{"containerPort": 9000}]}],
+        },
+    },
+}
+
+
+async def test_what_nobody_changed_is_not_written_again_by_the_next_operator(api: Path, kubectl: Kubectl):
+    for _ in range(2):
+        async with workloads_of_operator(api, kubectl) as parts:
+            operator = Operator(parts)
+            with capture_logs() as logs:
+                await operator.make(**FULL)
+            assert [each["event"] for each in logs] == []
+            entry = operator.define(**FULL)
+            assert holds(await operator.deployment(), OPERATOR, deployment.applied(entry.service, entry.uid))
 
 
 async def test_what_others_add_is_theirs(operator: Operator):

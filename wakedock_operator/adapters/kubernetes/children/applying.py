@@ -11,7 +11,7 @@ from wakedock_operator.adapters.kubernetes.children.names import HASH
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType, Raw
 from wakedock_operator.adapters.kubernetes.errors import Conflict, NotFound
 from wakedock_operator.adapters.kubernetes.workloads.documents import annotation, owned_by
-from wakedock_operator.adapters.kubernetes.workloads.managed_fields import CREATE, OPERATOR, replicas_held_only_by
+from wakedock_operator.adapters.kubernetes.workloads.managed_fields import CREATE, OPERATOR, holds, replicas_held_only_by
 from wakedock_operator.ports.workloads import Unsupported
 from wakedock_operator.resource import Key
 
@@ -48,9 +48,8 @@ class Children:
         if there is not None and not owned_by(there, uid):
             raise Unsupported(f"{field}: there is a {kind} {name!r} already, which is not this WakeService's; rename one of them")
         if there is not None and annotation(there, HASH) == digest:
-            shown = Shown.of(kind, there)
-            if self.made.as_left(shown):
-                return self.made.leave(key, shown)
+            if holds(there, OPERATOR, wanted):
+                return self.made.leave(key, Shown.of(kind, there))
             log.info("somebody changed what was made for a service; it is put right", service=str(key), kind=kind, name=name)
         if at_zero:
             await self._share_replicas(path, there)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from wakedock_operator.adapters.kubernetes.workloads.documents import Document, metadata
-from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR
+from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR, applied_by
 from wakedock_operator.resource import Key
 
 
@@ -34,11 +34,7 @@ class Shown:
     def of(cls, kind: str, raw: Document) -> "Shown":
         """What `raw` says. The items of a list do not say their kind."""
         child = Child(kind, str(metadata(raw).get("namespace", "")), str(metadata(raw)["name"]))
-        ours = [
-            each.get("fieldsV1")
-            for each in metadata(raw).get("managedFields") or ()
-            if each.get("manager") == OPERATOR and each.get("operation") == "Apply" and not each.get("subresource")
-        ]
+        ours = applied_by(raw, OPERATOR)
         return cls(child, int(metadata(raw)["resourceVersion"]), hash(json.dumps(ours, sort_keys=True)))
 
 
@@ -88,11 +84,6 @@ class Made:
             if child.kind == kind and namespace in {None, child.namespace} and child not in there:
                 left.undone_at = left.version
                 yield left.key
-
-    def as_left(self, shown: Shown) -> bool:
-        """Whether nobody took a field from it since it was left; what is not known counts as untouched."""
-        left = self._left.get(shown.child)
-        return left is None or shown.fields == left.fields
 
     def undone(self, key: Key) -> bool:
         """Whether something of this service is no longer as it was left."""
