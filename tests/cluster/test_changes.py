@@ -9,7 +9,8 @@ import pytest
 from hack.cluster.kubectl import Kubectl
 from tests.cluster.asking import ask
 from tests.cluster.installation import Installation, Object, Seen, app, host, reason, wakeservice
-from tests.cluster.under_load import under_load
+from tests.cluster.load import Load
+from tests.cluster.under_load import put_to_sleep, under_load
 from tests.cluster.workloads import Ledger, workload
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -156,6 +157,33 @@ def test_dependencies_wake_in_order_and_sleep_after(wakedock: Installation, kube
     web_asleep = web.until("Asleep", after=awake["web"]["epoch"])
     db_asleep = db.until("Asleep", after=awake["db"]["epoch"])
     assert web_asleep["since"] <= db_asleep["since"]
+
+
+async def test_a_forced_sleep_of_a_shared_dependency_under_load_takes_each_dependant_down_once(
+    wakedock: Installation, kubectl: Kubectl, ledger: Ledger
+):
+    needing = {name: app(kubectl.namespace, name, dependsOn=[{"name": "db"}], env={"LEDGER": ledger.url}) for name in ("left", "right")}
+    for each in needing.values():
+        each["spec"]["idleTimeout"] = "1h"
+    kubectl.apply(app(kubectl.namespace, "db", hosts=[]), *needing.values())
+    db, dependants = Seen(kubectl, "db"), [Seen(kubectl, name) for name in needing]
+    for seen in (db, *dependants):
+        await asyncio.to_thread(seen.ready)
+    loads = [Load(wakedock.address, seen.host, seed=1, workers=2, pause=0.05) for seen in dependants]
+    async with asyncio.TaskGroup() as tasks:
+        for load in loads:
+            tasks.create_task(load.run())
+        before = {seen.name: await asyncio.to_thread(seen.until, "Awake") for seen in (db, *dependants)}
+        await asyncio.to_thread(put_to_sleep, kubectl, "db", 1)
+        # Each of them: Draining, Asleep, Awake.
+        after = {seen.name: await asyncio.to_thread(seen.until, "Awake", after=before[seen.name]["epoch"]) for seen in (db, *dependants)}
+        for load in loads:
+            load.stop()
+    assert {name: status["epoch"] - before[name]["epoch"] for name, status in after.items()} == {"db": 3, "left": 3, "right": 3}
+    served = ledger.served()
+    for load in loads:
+        assert load.lost == []
+        assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
 
 
 def started(kubectl: Kubectl, name: str) -> str:

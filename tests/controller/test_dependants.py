@@ -64,6 +64,7 @@ async def test_a_sleep_that_somebody_asked_for_gives_way_when_a_dependant_never_
     await asyncio.sleep(30)
     assert machine.serving() is Serving.AWAKE
     assert machine.workloads.did("stop") == 1
+    assert [each["service"] for each in machine.logs if "gives way" in each["event"]] == ["default/db"]
 
 
 class Restless:

@@ -66,7 +66,7 @@ def asleep(view: View) -> Verdict:
     if state == "draining" or not _handled(view, "sleep"):
         return Waiting(_going_on(view))
     if state == "awake":
-        return Refused(f"{name} is awake again: {view['explanation']}")
+        return Refused(f"{name} is awake again: {view['explanation']}; requests that wait for too long end a sleep")
     if state == "waking":
         return Met(f"{name} went to sleep and is waking again: {view['explanation']}")
     if state == "removed":
