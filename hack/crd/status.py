@@ -97,6 +97,7 @@ def _gateways() -> Schema:
             kind=_word("What it says about `epoch`.", ReportKind),
             epoch=_number("The epoch that it speaks about."),
             holding=_flag("Whether requests wait there right now."),
+            overdue=_flag("Whether requests have waited there for too long for the sleep of something that the app depends on."),
             protocol=_number("The version of the rules that it follows; under another one than the operator's the app does not sleep."),
             asker=_asker("Whose request it holds."),
         ),

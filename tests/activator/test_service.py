@@ -13,7 +13,7 @@ from wakedock_operator.ports.catalog import Entry
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 ASKER = Asker(NOW, "GET", "hello.localhost", "/")
 CAUSE = Failure("one", FailureReason.EXITED, "exit code 1")
-HEALABLE = Failure("one/unhealthy", FailureReason.UNHEALTHY, "HTTP 500", healable=True)
+HEALABLE = Failure("one/unschedulable", FailureReason.UNSCHEDULABLE, "no node takes it", healable=True)
 
 
 @pytest.fixture

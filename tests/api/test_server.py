@@ -107,6 +107,13 @@ async def test_a_sleep_records_a_new_wish(client: Client, world: World):
     assert world.catalog.entries[HELLO].wishes.sleep == asked["token"] != ""
 
 
+async def test_a_sleep_is_refused_while_a_dependant_is_pinned(client: Client, world: World):
+    world.catalog.define("web", dependsOn=["hello"])
+    assert (await client.post("/api/v1/services/default/web/pin", json={"for": "1h"})).status == 202
+    detail = await problem(await client.post(f"{HELLO_URL}/sleep"), 409, "pinned")
+    assert "default/web depends on default/hello" in detail
+
+
 async def test_a_pin_keeps_awake_until_its_time_and_can_be_taken_off(client: Client, world: World):
     asked = await (await client.post(f"{HELLO_URL}/pin", json={"for": "1h30m"})).json()
     assert asked["token"] == asked["warning"] == ""

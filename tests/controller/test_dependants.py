@@ -1,6 +1,7 @@
 """Forced sleeps of what others depend on: by example, and at random under load."""
 
 import asyncio
+from datetime import timedelta
 from random import Random
 from typing import ClassVar
 
@@ -65,6 +66,64 @@ async def test_a_sleep_that_somebody_asked_for_gives_way_when_a_dependant_never_
     assert machine.serving() is Serving.AWAKE
     assert machine.workloads.did("stop") == 1
     assert [each["service"] for each in machine.logs if "gives way" in each["event"]] == ["default/db"]
+
+
+async def streams(machine: Machine) -> None:
+    """`web` has a request that never ends; `hello`, which sleeps, and `web` depend on `db`, of which a sleep is due."""
+    await machine.start(service(DB, hosts=[]), service(HELLO, dependsOn=["db"]), service(WEB, dependsOn=["db"]))
+    await machine.woken(WEB)
+    machine.edge.busy(WEB, 1)
+    await machine.catalog.ask(DB, sleep="1")
+    await asyncio.sleep(5)
+    assert machine.status(DB).leaving
+
+
+@pytest.mark.parametrize("wish", ["wake", "pin"])
+async def test_a_sleep_that_waits_gives_way_to_a_newer_wish_for_a_dependant(machine: Machine, wish: str):
+    await streams(machine)
+    await machine.catalog.ask(HELLO, **({"wake": "1"} if wish == "wake" else {"keep_awake_until": machine.now + timedelta(hours=1)}))
+    await machine.until(Serving.AWAKE, within=1)
+    assert not machine.status(DB).leaving
+
+
+async def test_a_sleep_that_waits_is_overruled_by_a_newer_wish_to_wake(machine: Machine):
+    await streams(machine)
+    await machine.catalog.ask(DB, wake="1")
+    await asyncio.sleep(1)
+    machine.edge.busy(WEB, 0)
+    await asyncio.sleep(5)
+    assert (machine.serving(DB), machine.workloads.did("stop", DB)) == (Serving.AWAKE, 0)
+
+
+async def test_a_dependency_that_crashes_while_its_sleep_is_due_is_there_for_what_is_in_flight(machine: Machine):
+    await streams(machine)
+    machine.workloads.crash(DB, machine.instance(DB))
+    await asyncio.sleep(1)
+    assert machine.workloads.did("start", DB) == 2
+
+
+async def test_a_changed_definition_is_put_off_when_requests_to_dependants_would_wait_for_too_long(machine: Machine):
+    left, right, top = (Key("default", name) for name in ("left", "right", "top"))
+    base = service(DB, hosts=[])
+    await machine.start(
+        base,
+        service(left, dependsOn=["db"]),
+        service(right, dependsOn=["db"]),
+        service(top, dependsOn=["left", "right"]),
+        service(WEB, dependsOn=["db"]),
+    )
+    await machine.woken(WEB)
+    machine.edge.busy(WEB, 1)
+    machine.catalog.define(service(DB, hosts=[], app={"command": ["y"]}))
+    await asyncio.sleep(1)
+    began = machine.time
+    assert await machine.ask(top) == Granted()
+    assert machine.time - began < machine.options.drain_patience + 5
+    await asyncio.sleep(30)
+    assert machine.serving(top) is Serving.AWAKE
+    machine.edge.busy(WEB, 0)
+    await asyncio.sleep(60)
+    assert not (await machine.workloads.observe(DB)).outdated
 
 
 class Restless:

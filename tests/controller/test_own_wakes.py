@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
+from wakedock_operator.activator.questions import Granted
 from wakedock_operator.core.status import DrainReason, Serving, WakeReason
 from wakedock_operator.ports.fakes.clock import MONDAY_NOON
 from wakedock_operator.ports.journal import EventKind
@@ -210,3 +211,151 @@ async def test_a_wake_by_command_survives_a_restart_of_either_half(machine: Mach
     machine.start_gateway() if half == "gateway" else machine.start_controller()
     await machine.until(Serving.AWAKE)
     assert (machine.workloads.did("start"), machine.workloads.did("stop")) == (1, 0)
+
+
+# Schedules, pins and commands beside dependencies
+
+
+async def test_a_window_wakes_what_its_service_depends_on_too(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(SHOP, hosts=[], dependsOn=["db"]), service(dependsOn=["shop"], schedule=[AFTERNOON]))
+    await asyncio.sleep(3 * 3600 + 1)
+    assert {machine.serving(key) for key in (DB, SHOP, HELLO)} == {Serving.AWAKE}
+    assert [key.name for what, key in machine.workloads.calls if what == "start"] == ["db", "shop", "hello"]
+
+
+OPEN = {**AFTERNOON, "from": "11:00"}
+
+
+async def test_a_window_goes_on_after_a_suspension(machine: Machine):
+    await machine.start(service(schedule=[OPEN]))
+    await machine.until(Serving.AWAKE)
+    machine.catalog.define(service(schedule=[OPEN], suspend=True))
+    await machine.asleep()
+    machine.catalog.define(service(schedule=[OPEN]))
+    await machine.until(Serving.AWAKE, within=1)
+    assert machine.status().woken_by is WakeReason.SCHEDULE
+
+
+async def test_a_start_that_failed_in_a_window_is_tried_again_after_each_back_off(machine: Machine):
+    machine.workloads.refused_starts[HELLO] = broken()
+    await machine.start(service(schedule=[OPEN]))
+    await asyncio.sleep(10)
+    assert machine.workloads.did("start") in {3, 4}
+    machine.workloads.refused_starts.clear()
+    await machine.until(Serving.AWAKE, within=10)
+
+
+async def test_a_person_may_end_a_window(machine: Machine):
+    await machine.start(service(schedule=[OPEN]))
+    await machine.until(Serving.AWAKE)
+    await machine.catalog.ask(HELLO, sleep="1")
+    await machine.asleep()
+    await asyncio.sleep(600)
+    assert machine.serving() is Serving.ASLEEP
+
+
+async def test_so_may_a_person_who_puts_to_sleep_what_it_depends_on(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(dependsOn=["db"], schedule=[OPEN]))
+    await machine.until(Serving.AWAKE)
+    await machine.catalog.ask(DB, sleep="1")
+    await machine.asleep(DB)
+    await asyncio.sleep(600)
+    assert (machine.serving(), machine.serving(DB)) == (Serving.ASLEEP, Serving.ASLEEP)
+    await machine.catalog.ask(DB, wake="1")
+    await machine.until(Serving.AWAKE, within=1)
+
+
+async def test_what_is_awake_comes_back_after_a_change_of_what_it_depends_on(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(dependsOn=["db"], sleep={"mode": "Never"}))
+    await machine.woken()
+    machine.catalog.define(service(DB, hosts=[], app={"command": ["y"]}))
+    await asyncio.sleep(2)
+    assert (machine.serving(), machine.serving(DB)) == (Serving.AWAKE, Serving.AWAKE)
+    assert [key.name for what, key in machine.workloads.calls if what == "stop"] == ["hello", "db"]
+
+
+async def test_an_asleep_window_waits_for_a_pin(machine: Machine):
+    await machine.start(service(schedule=[SIESTA]))
+    await machine.catalog.ask(HELLO, keep_awake_until=machine.now + timedelta(minutes=90))
+    await machine.until(Serving.AWAKE)
+    await asyncio.sleep(80 * 60)
+    assert (machine.serving(), machine.workloads.did("stop")) == (Serving.AWAKE, 0)
+    await machine.until(Serving.ASLEEP, within=1000)
+    assert machine.drained_by() is DrainReason.SCHEDULED
+
+
+@pytest.mark.parametrize("kept", ["pin", "schedule"])
+async def test_and_for_what_a_dependant_is_kept_awake_for(machine: Machine, kept: str):
+    until = {"from": "11:00", "to": "13:30", "state": "Awake"}
+    await machine.start(service(DB, hosts=[], schedule=[SIESTA]), service(dependsOn=["db"], schedule=[until] if kept == "schedule" else []))
+    if kept == "pin":
+        await machine.catalog.ask(HELLO, keep_awake_until=machine.now + timedelta(minutes=90))
+    await machine.until(Serving.AWAKE)
+    await asyncio.sleep(85 * 60)
+    assert (machine.serving(), machine.serving(DB), machine.workloads.did("stop")) == (Serving.AWAKE, Serving.AWAKE, 0)
+    await machine.until(Serving.ASLEEP, DB, within=1000)
+
+
+async def test_a_dependency_stays_up_while_its_dependant_is_started_without_a_request(machine: Machine):
+    machine.workloads.prompt = False
+    await machine.start(service(DB, hosts=[], idleTimeout="1s"), service(dependsOn=["db"]))
+    await machine.catalog.ask(HELLO, wake="1")
+    await machine.settle()
+    machine.workloads.answer(DB, machine.workloads.appear(DB))
+    await asyncio.sleep(1)
+    instance = machine.workloads.appear(HELLO)
+    await asyncio.sleep(30)
+    assert (machine.serving(DB), machine.workloads.did("start", DB)) == (Serving.AWAKE, 1)
+    machine.workloads.answer(HELLO, instance)
+    await machine.until(Serving.AWAKE)
+
+
+async def test_what_depends_on_something_that_crashed_while_awake_is_started_after_it(machine: Machine):
+    await machine.start(service(DB), service(dependsOn=["db"]))
+    machine.workloads.crash(DB, await machine.woken(DB))
+    await machine.settle()
+    machine.workloads.prompt = False
+    await machine.catalog.ask(HELLO, wake="1")
+    await asyncio.sleep(1)
+    assert [key.name for what, key in machine.workloads.calls if what == "start"] == ["db", "db"]
+    machine.workloads.prompt = True
+    machine.workloads.answer(DB, machine.workloads.appear(DB))
+    await machine.until(Serving.AWAKE)
+
+
+@pytest.mark.parametrize("how", ["defined anew", "named later"])
+async def test_a_dependency_that_sleeps_under_an_awake_dependant_is_woken(machine: Machine, how: str):
+    await machine.start(*([service(DB, hosts=[])] if how == "named later" else []), service())
+    await machine.woken()
+    machine.catalog.define(service(DB, hosts=[]), service(dependsOn=["db"]))
+    await machine.settle()
+    await machine.until(Serving.AWAKE, DB, within=1)
+    assert machine.status(DB).woken_by is WakeReason.DEPENDANT
+    assert machine.workloads.did("stop") == 0
+
+
+async def test_a_mended_definition_ends_the_back_off_of_everybody_who_failed_with_it(machine: Machine):
+    await machine.start(service(DB, hosts=[]), service(dependsOn=["db"]))
+    machine.workloads.refused_starts[DB] = broken()
+    for _ in range(6):
+        assert await machine.ask() != Granted()
+        await asyncio.sleep(8)
+    assert await machine.ask() != Granted()
+    await asyncio.sleep(1)
+    machine.workloads.refused_starts.clear()
+    machine.catalog.define(service(DB, hosts=[], app={"command": ["y"]}))
+    await machine.settle()
+    assert machine.condition("Ready", DB).status == "True"
+    began = machine.time
+    assert await machine.ask() == Granted()
+    assert machine.time - began < 1
+
+
+async def test_so_does_the_end_of_a_suspension(machine: Machine):
+    await machine.start(service(DB, hosts=[], suspend=True), service(dependsOn=["db"]))
+    assert await machine.ask() != Granted()
+    assert machine.condition("Ready").reason == "DependencyFailed"
+    machine.catalog.define(service(DB, hosts=[]))
+    await machine.settle()
+    assert machine.condition("Ready").status == "True"
+    assert await machine.ask() == Granted()

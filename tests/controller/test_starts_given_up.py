@@ -10,6 +10,7 @@ from wakedock_operator.ports.journal import EventKind
 pytestmark = in_fake_time
 
 SICK = Failure("hello-1/unhealthy", FailureReason.UNHEALTHY, "the app answers HTTP 500", healable=True)
+HOMELESS = Failure("hello-1/unschedulable", FailureReason.UNSCHEDULABLE, "no node takes it", healable=True)
 
 
 @pytest.fixture
@@ -134,13 +135,26 @@ async def test_with_fail_fast_what_may_heal_ends_the_wait_at_once(slow: Machine)
     client = slow.ask()
     await slow.settle()
     slow.workloads.appear(HELLO)
-    slow.workloads._workloads[HELLO].failure = SICK
+    slow.workloads._workloads[HELLO].failure = HOMELESS
     slow.workloads._changes.announce(HELLO)
     began = slow.time
     answer = await client
     assert isinstance(answer, Refusal)
-    assert answer.failure is FailureReason.UNHEALTHY
+    assert answer.failure is FailureReason.UNSCHEDULABLE
     assert slow.time - began < 1
+
+
+async def test_even_then_an_app_may_take_its_time_to_get_well(slow: Machine):
+    await slow.start(service(wake={"timeout": "20s", "failFast": True}))
+    client = slow.ask()
+    await slow.settle()
+    instance = slow.workloads.appear(HELLO)
+    slow.workloads._workloads[HELLO].failure = SICK
+    slow.workloads._changes.announce(HELLO)
+    await asyncio.sleep(5)
+    slow.workloads._workloads[HELLO].failure = None
+    slow.workloads.answer(HELLO, instance)
+    assert await client == Granted()
 
 
 async def test_a_restarted_controller_gives_a_failed_start_up_once(machine: Machine):

@@ -80,6 +80,15 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
             id="awake, and it keeps ending",
         ),
         pytest.param(
+            status(Stage.ASLEEP),
+            Findings(dependency_failed="default/db is suspended"),
+            (READY, "False", "DependencyFailed", "default/db is suspended"),
+            id="what it depends on cannot be woken",
+        ),
+        pytest.param(
+            status(Stage.AWAKE), Findings(dependency_failed="default/db is suspended"), (READY, "True", "Served", ""), id="it is awake"
+        ),
+        pytest.param(
             status(Stage.ASLEEP), Findings(crashed="exit code 9"), (READY, "True", "Served", ""), id="what sleeps has not crashed"
         ),
         pytest.param(status(Stage.AWAKE), Findings(blocked=PINNED), (BLOCKED, "True", "Pinned", "pinned awake"), id="kept awake"),

@@ -23,7 +23,6 @@ from wakedock_operator.core.controller import (
     forced_by,
     gives_way,
     unwakeable,
-    withstands,
 )
 from wakedock_operator.core.lifecycle import Change, Stage, stage_of
 from wakedock_operator.core.observation import Observation
@@ -310,7 +309,7 @@ def test_a_sleep_gives_way_to_requests_of_dependants(wants: dict[str, Any], hand
     assert (given_up.serving, given_up.drain, given_up.handled) == (Serving.AWAKE, None, handled)
 
 
-@pytest.mark.parametrize("must", [{"suspended": True}, {"backend": runs(READY, outdated=True)}, {"dependency_sleeps": True}])
+@pytest.mark.parametrize("must", [{"suspended": True}, {"shutdown": True}, {"dependency_sleeps": True}])
 def test_one_that_has_to_be_does_not(must: dict[str, Any]):
     given = facts(Stage.AWAKE, dependants_up=(SHOP,), withstood=True, **must)
     due = written(given)
@@ -324,34 +323,13 @@ def test_what_sleeps_for_a_sleep_that_gives_way_is_awake_only_after_that():
     assert written(replace(given, dependency_gives_way=False)).serving is Serving.AWAKE
 
 
-MADE_ROOM = Drain(DrainReason.DEPENDENCY_SLEEPS, forced=True)
-
-
-@pytest.mark.parametrize(
-    "dependant, does",
-    [
-        pytest.param(status(Stage.ASLEEP, says(BUSY), drain=MADE_ROOM), True, id="asleep for it, and asked for"),
-        pytest.param(status(Stage.FORCED, says(BUSY), drain=MADE_ROOM), True, id="on its way to sleep"),
-        pytest.param(status(Stage.ASLEEP, says(BUSY, epoch=EPOCH - 1), drain=MADE_ROOM), False, id="not asked for since"),
-        pytest.param(status(Stage.ASLEEP, says(BUSY)), False, id="asleep by itself"),
-        pytest.param(status(Stage.AWAKE, says(BUSY)), False, id="awake"),
-        pytest.param(
-            replace(status(Stage.ASLEEP, says(BUSY), drain=MADE_ROOM), since=NOW - timedelta(seconds=1)),
-            False,
-            id="asleep since before its dependency woke",
-        ),
-    ],
-)
-def test_who_withstands_the_sleep_of_a_dependency(dependant: Status, does: bool):
-    assert withstands(dependant, status(Stage.AWAKE, drain=FORCED_DRAIN)) is does
-
-
 @pytest.mark.parametrize(
     "given, does",
     [
         (status(Stage.AWAKE, drain=FORCED_DRAIN), True),
         (status(Stage.AWAKE, drain=Drain(DrainReason.SCHEDULED, forced=True)), True),
-        (status(Stage.AWAKE, drain=REWAKE), False),
+        (status(Stage.AWAKE, drain=REWAKE), True),
+        (status(Stage.AWAKE, drain=Drain(DrainReason.SUSPENDED, forced=True)), False),
         (status(Stage.AWAKE), False),
         (status(Stage.FORCED), False),
     ],

@@ -294,7 +294,7 @@ ASLEEP = [
     ),
     pytest.param(
         facts(Stage.ASLEEP, held=True, dependency_sleeps=True, patience_over=True),
-        Say(BUSY, holding=True),
+        Say(BUSY, holding=True, overdue=True),
         id="as long as patience lasts",
     ),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, dependency_sleeps=True), Fence(), id="or until the word was said"),

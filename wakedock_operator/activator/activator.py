@@ -113,6 +113,8 @@ class Activator:
             if known is None:
                 self.services[key] = self._new(key, entry)
             elif known.entry is not entry:
+                if known.entry is not None and known.entry.service.spec != entry.service.spec:
+                    self._dependencies.mended(key)
                 known.entry = entry
                 known.idleness = replace(known.idleness, timeout=entry.service.spec.idle_timeout.total_seconds())
             else:

@@ -29,6 +29,15 @@ class Dependencies:
                 service.needed_by.intersection_update(self._dependants.get(key, ()))
                 self._queue.add(key)
 
+    def mended(self, key: Key) -> None:
+        """The definition of `key` changed: what failed by the one before is tried anew, and so is what failed with it."""
+        for each in (key, *reached(key, lambda each: self._dependants.get(each, ()))):
+            service = self._services.get(each)
+            failed_with = service is not None and service.failure is not None and service.failure.reason is FailureReason.DEPENDENCY_FAILED
+            if service is not None and (each == key or failed_with):
+                service.mended()
+                self._queue.add(each)
+
     def changed(self, key: Key) -> None:
         """Something about `key` changed: what waits for it, or works with it, looks again."""
         dependants = (self._services.get(k) for k in reached(key, lambda each: self._dependants.get(each, ())))
@@ -57,7 +66,7 @@ class Dependencies:
                 continue
             together = dependency.wait is DependencyWait.STARTED
             needs = service.key in other.needed_by
-            in_use = service.steering is not None and (together or needs or self._crashed(other))
+            in_use = self._in_use(service) and (together or needs or self._crashed(other))
             if not (asked or in_use) or self._up(other):
                 if needs:
                     other.needed_by.remove(service.key)
@@ -86,6 +95,11 @@ class Dependencies:
     def _entry(self, key: Key) -> Entry | None:
         service = self._services.get(key)
         return None if service is None else service.entry
+
+    def _in_use(self, service: Service) -> bool:
+        """Requests are on their way to it, or may still be with it."""
+        status = self._board.view(service.key)
+        return service.steering is not None or (status is not None and status.serving is Serving.DRAINING)
 
     def _started(self, other: Service) -> bool:
         return self._stays(other) and other.backend is not None and other.backend.desired > 0

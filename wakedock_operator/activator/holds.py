@@ -55,7 +55,7 @@ class Holds:
         """Wait for the answer. When this is cancelled (the client left, the time is over) the place is free at once."""
         number = self._next
         self._next += 1
-        parked = _Parked(question, now, asyncio.get_running_loop().create_future())
+        parked = _Parked(question, now - question.age, asyncio.get_running_loop().create_future())
         self._parked[number] = parked
         try:
             return await parked.answer

@@ -157,6 +157,12 @@ class Service:
         if not self._crashes_again(now):
             self.failures = 0
 
+    def mended(self) -> None:
+        """What the last start failed for may have been put right: it is tried anew, without a back-off."""
+        self.failure = None
+        self.refused_until = 0.0
+        self.failures = 0
+
     def saw_failure(self, failure: Failure | None, now: float, *, fail_fast: bool) -> None:
         """Take in what the backend says went wrong, once for each failure.
 
@@ -169,7 +175,7 @@ class Service:
         if failure is None or failure.id == self.seen_failure:
             return
         self.seen_failure = failure.id
-        if failure.healable and not fail_fast:
+        if not failure.ends_wait(fail_fast=fail_fast):
             return
         if failure.id == self.answered:
             self.failures = self.failures + 1 if self._crashes_again(now) else 0

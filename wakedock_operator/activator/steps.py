@@ -120,7 +120,8 @@ class Steps:
                 self._edge.touched(service.key)  # armed anew: what came before is in the time of the last touch
             touched = self._edge.last_touch(service.key)
             if restarted and touched is not None:
-                service.idleness = adopted(timeout, now=now, quiet_for=self._clock.now().timestamp() - touched)
+                used = max(touched, status.since.timestamp())
+                service.idleness = adopted(timeout, now=now, quiet_for=self._clock.now().timestamp() - used)
             else:
                 service.idleness = Idleness(timeout, looked=now)
 
@@ -131,7 +132,7 @@ class Steps:
             said = status.entry_of(self._name)
             asker = said.asker if said is not None and said.epoch == status.epoch else None
             asker = asker or (service.attempt.asker if service.attempt is not None else None)
-        report = Report(self._name, step.kind, status.epoch, step.holding, asker)
+        report = Report(self._name, step.kind, status.epoch, step.holding, step.overdue, asker)
         answer = await self._board.report(service.key, status.uid, report)
         if service.attempt is not None and step.kind is ReportKind.BUSY and (status.serving is Serving.ASLEEP or status.forced):
             service.attempt.announced = True

@@ -10,6 +10,7 @@ from wakedock_operator.api.ports import Ports
 from wakedock_operator.api.problems import MALFORMED, PINNED, SUSPENDED, UNKNOWN_SERVICE, Problem
 from wakedock_operator.api.seeing import see
 from wakedock_operator.api.views import LONGEST_PIN, Asked, PinRequest
+from wakedock_operator.core.dependencies import dependants, reached
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.resource import Key, format_duration
 
@@ -30,6 +31,9 @@ async def sleep(request: web.Request) -> web.StreamResponse:
     if pin is not None and pin > ports.clock.now():
         until = pin.isoformat(timespec="seconds")
         raise Problem(PINNED, f"{key} is pinned awake until {until} and would be woken again at once. Take the pin off first.")
+    kept = _pinned_dependant(ports, key)
+    if kept is not None:
+        raise Problem(PINNED, f"{kept} depends on {key} and is pinned awake: both would be woken again at once. Take its pin off first.")
     token = str(uuid.uuid4())
     await _ask(ports, key, sleep=token)
     return _asked(ports, key, token=token)
@@ -77,6 +81,14 @@ def _entry(ports: Ports, key: Key) -> Entry:
     if entry is None:
         raise Problem(UNKNOWN_SERVICE, f"The definition of {key} is gone; the service is ending.")
     return entry
+
+
+def _pinned_dependant(ports: Ports, key: Key) -> Key | None:
+    """Something that depends on `key`, directly or not, and is pinned awake."""
+    entries, now = ports.catalog.current().entries, ports.clock.now()
+    needing = dependants({each: entry.service for each, entry in entries.items()})
+    pins = ((each, entries[each].wishes.keep_awake_until) for each in reached(key, lambda each: needing.get(each, ())))
+    return next((each for each, pin in pins if pin is not None and pin > now), None)
 
 
 def _refuse_suspended(entry: Entry, what: str) -> None:

@@ -1,6 +1,6 @@
 """All the reading that a decision of the controller rests on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from wakedock_operator.core import controller
 from wakedock_operator.core.dependencies import dependants, reached
 from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.schedule import Window, window_at
-from wakedock_operator.core.status import ReportKind, Serving, Status
+from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status
 from wakedock_operator.core.vetoes import Situation
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Entry, Snapshot
@@ -42,7 +42,7 @@ class Gatherer:
     def related(self, key: Key) -> Iterator[Key]:
         """Everything that depends on `key`, and everything that it depends on, directly or not."""
         yield from self._all_dependants(key)
-        yield from reached(key, self._dependencies)
+        yield from reached(key, self.dependencies)
 
     async def facts(self, key: Key, memory: Memory) -> controller.Facts:
         """The facts about one service, read now."""
@@ -61,8 +61,10 @@ class Gatherer:
         spec = entry.service.spec
         window = window_at(spec.schedule, wall)
         self._wait(status, backend, memory, now)
-        needing = self.dependants.get(key, ())
-        return controller.Facts(
+        dependants = tuple(self._all_dependants(key))
+        needed = tuple(self._all_needed(key))
+        pinned = entry.wishes.keep_awake_until is not None and entry.wishes.keep_awake_until > wall
+        facts = controller.Facts(
             now=wall,
             uid=entry.uid,
             status=status,
@@ -76,13 +78,17 @@ class Gatherer:
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
             window=window,
-            dependants_up=tuple([k for k in needing if await self._up(k)]),
-            withstood=status is not None and self._withstood(key, status),
-            dependency_sleeps=any(s.leaving for s in self._all_needed(key)),
-            dependency_gives_way=status is not None and self._outlasts(key, status),
-            dependencies_ready=all(self._serves(k) for k in self._dependencies(key)),
+            dependency_sleeps=any(each.leaving for each in needed),
+            dependency_gives_way=status is not None and status.overdue and any(controller.gives_way(each) for each in needed),
+            dependency_rewakes=any(each.leaving and each.drain is not None and each.drain.rewake for each in needed),
+            dependency_rests=_rests(needed),
+            dependencies_ready=all([await self._serves(k) for k in self.dependencies(key)]),
             dependency_failed=self._dependency_failed(key, wall),
-            needed=any(self._wanted(k, wall) for k in needing),
+            needed=any(self._wants(k, wall) for k in dependants),
+            supports=any(self._awake(k) for k in self.dependants.get(key, ())),
+            kept_awake=pinned or any(self._awake(k) and self._keeps(k, wall) for k in dependants),
+            mended=memory.mended,
+            postponed=now < memory.postponed_until,
             fail_fast=spec.wake.fail_fast,
             waited=0.0 if memory.waiting_since is None else now - memory.waiting_since,
             timeout=spec.wake.timeout.total_seconds(),
@@ -93,6 +99,14 @@ class Gatherer:
             started=memory.started,
             may_start=status is None or memory.may_start(status, now),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
+        )
+        if status is None or not (status.leaving or controller.forced_by(facts, status) is not None):
+            return facts
+        # Who depends on it is looked at only where something rests on that: it may be everybody.
+        return replace(
+            facts,
+            dependants_up=tuple([k for k in self.dependants.get(key, ()) if await self._up(k)]),
+            withstood=self._withstood(dependants, wall),
         )
 
     async def observe(self, key: Key) -> Observation:
@@ -138,7 +152,7 @@ class Gatherer:
             never_sleeps=sleep.mode is SleepMode.NEVER,
             pinned_until=entry.wishes.keep_awake_until,
             awake_window_ends=window.ends if window is not None and window.awake else None,
-            dependants_awake=tuple([k for k in self.dependants.get(entry.key, ()) if await self._not_asleep(k)]),
+            dependants_awake=tuple([k for k in self.dependants.get(entry.key, ()) if await self._not_asleep(k, wall)]),
             min_awake_left=least - awake_for,
         )
 
@@ -152,14 +166,15 @@ class Gatherer:
             memory.waiting_since = now
         memory.starting = starting
 
-    def _dependencies(self, key: Key) -> Iterator[Key]:
+    def dependencies(self, key: Key) -> Iterator[Key]:
+        """What `key` depends on directly."""
         entry = self.snapshot.entries.get(key)
         if entry is not None:
             yield from entry.service.dependencies
 
     def _all_needed(self, key: Key) -> Iterator[Status]:
         """The statuses of everything that `key` depends on, directly or not, and that is not ended."""
-        for each in reached(key, self._dependencies):
+        for each in reached(key, self.dependencies):
             status = self.board.view(each)
             if status is not None and each in self.snapshot.entries:
                 yield status
@@ -167,28 +182,34 @@ class Gatherer:
     def _all_dependants(self, key: Key) -> Iterator[Key]:
         return reached(key, lambda each: self.dependants.get(each, ()))
 
-    def _withstood(self, key: Key, status: Status) -> bool:
-        dependants = (self.board.view(each) for each in self._all_dependants(key))
-        return any(controller.withstands(each, status) for each in dependants if each is not None)
-
-    def _outlasts(self, key: Key, status: Status) -> bool:
-        return any(controller.gives_way(each) and controller.withstands(status, each) for each in self._all_needed(key))
+    def _withstood(self, dependants: Iterable[Key], wall: datetime) -> bool:
+        """Requests to one of these have waited for too long, or it is wanted by something newer."""
+        for key in dependants:
+            entry, theirs = self.snapshot.entries.get(key), self.board.view(key)
+            if entry is None or theirs is None:
+                continue
+            if theirs.overdue:
+                return True
+            asleep = theirs.serving is Serving.ASLEEP
+            if asleep and controller.overrules(self._partial(entry, theirs, NOTHING, wall), theirs):
+                return True
+        return False
 
     def _dependency_failed(self, key: Key, wall: datetime) -> str:
         """The first dependency that cannot be woken at present, and why."""
-        for each in self._dependencies(key):
+        for each in self.dependencies(key):
             entry = self.snapshot.entries.get(each)
             why = controller.unwakeable(self.board.view(each), suspended=entry is not None and entry.service.spec.suspend, now=wall)
             if why:
                 return f"{each}, on which it depends, {why}"
         return ""
 
-    async def _not_asleep(self, key: Key) -> bool:
-        """It serves, or it is waking: somebody waits for it, or it is started. A wake that was left before its start is none."""
+    async def _not_asleep(self, key: Key, wall: datetime) -> bool:
+        """It serves, or it is waking: somebody waits for it, it is started, or wanted. A wake that was left before its start is none."""
         status = self.board.view(key)
         if status is None:
             return False
-        if status.serving is not Serving.ASLEEP:
+        if status.serving is not Serving.ASLEEP or self._wants(key, wall):
             return True
         said = [r for r in status.gateways if r.kind is ReportKind.BUSY and r.epoch == status.epoch]
         return any(r.holding for r in said) or (bool(said) and (await self.observe(key)).desired > 0)
@@ -201,22 +222,37 @@ class Gatherer:
         backend = await self.observe(key)
         return backend.desired > 0 or bool(backend.instances)
 
-    def _serves(self, key: Key) -> bool:
-        status = self.board.view(key)
-        return key not in self.snapshot.entries or (status is not None and status.serving is Serving.AWAKE)
+    async def _serves(self, key: Key) -> bool:
+        """It is awake, and there: nobody but WakeDock starts again what crashed."""
+        if key not in self.snapshot.entries:
+            return True
+        if not self._awake(key):
+            return False
+        backend = await self.observe(key)
+        return backend.generation is not None or any(i.ready for i in backend.live)
 
-    def _wanted(self, key: Key, wall: datetime) -> bool:
-        """Whether `key`, asleep, is to be woken without a request, or is needed by something that is."""
+    def _awake(self, key: Key) -> bool:
+        status = self.board.view(key)
+        return status is not None and status.serving is Serving.AWAKE
+
+    def _keeps(self, key: Key, wall: datetime) -> bool:
+        """It is pinned, or kept awake by its schedule."""
+        entry = self.snapshot.entries.get(key)
+        if entry is None:
+            return False
+        pin, window = entry.wishes.keep_awake_until, window_at(entry.service.spec.schedule, wall)
+        return (pin is not None and pin > wall) or (window is not None and window.awake)
+
+    def _wants(self, key: Key, wall: datetime) -> bool:
+        """Whether `key`, asleep, is to be woken without a request for its own sake."""
         entry, status = self.snapshot.entries.get(key), self.board.view(key)
         if entry is None or status is None or status.serving is not Serving.ASLEEP:
             return False
-        return controller.wanted_by(self._partial(entry, status, NOTHING, wall), status) is not None or any(
-            self._wanted(k, wall) for k in self.dependants.get(key, ())
-        )
+        return controller.wanted_by(self._partial(entry, status, NOTHING, wall), status) is not None
 
     def _partial(self, entry: Entry, status: Status, backend: Observation, wall: datetime) -> controller.Facts:
         """Facts enough to say what a service wants for itself."""
-        spec = entry.service.spec
+        spec, needed = entry.service.spec, tuple(self._all_needed(entry.key))
         return controller.Facts(
             now=wall,
             uid=entry.uid,
@@ -228,5 +264,13 @@ class Gatherer:
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
             window=window_at(spec.schedule, wall),
+            dependency_sleeps=any(each.leaving for each in needed),
+            dependency_rests=_rests(needed),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
+
+
+def _rests(needed: Iterable[Status]) -> bool:
+    """Whether one of these is asleep, or going to sleep, because somebody or its schedule wants it to."""
+    wanted = {DrainReason.REQUESTED, DrainReason.SCHEDULED, DrainReason.SCALED_TO_ZERO}
+    return any(s.drain is not None and s.drain.reason in wanted and (s.leaving or s.serving is Serving.ASLEEP) for s in needed)

@@ -12,7 +12,7 @@ from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.conditions import AcceptedReason, Findings, conditions
 from wakedock_operator.core.routing import route_services
 from wakedock_operator.core.schedule import next_edge
-from wakedock_operator.core.status import DrainReason, Failure, FailureReason, Serving
+from wakedock_operator.core.status import DrainReason, Failure, FailureReason, Serving, Status
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.clock import Clock
@@ -36,6 +36,8 @@ LOOK_AGAIN = 0.05
 PROBE_INTERVAL = 0.1
 MAKE_AGAIN = 30.0
 """The most seconds after which a workload is tried again that could not be made, or that somebody undoes again and again."""
+POSTPONED = 60.0
+"""Seconds for which a changed definition waits that gave way to requests."""
 MADE_FOR_GOOD = 2 * MAKE_AGAIN
 """Seconds after which what was made and is undone counts as undone for the first time."""
 
@@ -137,8 +139,20 @@ class Controller:
             self._divided = route_services(((entry.order, entry.service) for entry in entries), ports)
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
             # What is left of an ended service waits while a source cannot be read.
+            entry, old = snapshot.entries.get(key), before.entries.get(key)
+            if entry is not None and old is not None and entry.service.spec != old.service.spec:
+                self._mend(key)
             if key not in snapshot.entries or before.entries.get(key) is not snapshot.entries[key] or key not in self._memories:
                 self._touch(key)
+
+    def _mend(self, key: Key) -> None:
+        """A changed definition may have put right what a start failed for: its own, and those that failed with it."""
+        for each in (key, *self._gatherer.related(key)):
+            memory, status = self._memories.get(each), self._board.view(each)
+            cause = None if status is None or status.drain is None else status.drain.cause
+            if memory is not None and cause is not None and (each == key or cause.reason is FailureReason.DEPENDENCY_FAILED):
+                memory.mended = True
+                self._queue.add(each)
 
     async def _follow(self, keys: AsyncIterator[Key]) -> None:
         async for key in keys:
@@ -185,6 +199,7 @@ class Controller:
                 pause = await self._carry_out(key, facts, step, memory)
             except (Conflict, VersionMoved):
                 continue
+            memory.mended = memory.mended and not facts.mended
             if isinstance(step, controller.Rest):
                 return await self._rest(key, facts, step, memory)
             if isinstance(step, controller.Forget):
@@ -225,7 +240,7 @@ class Controller:
                 answer = await self._workloads.ask_veto(key)
                 memory.vetoed, memory.vetoed_at = (answer.detail or "the app objects") if answer.vetoed else "", self._clock.monotonic()
             case controller.Start():
-                memory.started = True
+                memory.starts(facts.status, now)
                 await self._workloads.start(key)
             case controller.Probe():
                 if now < memory.next_probe:
@@ -266,6 +281,9 @@ class Controller:
         rest = after if isinstance(after, controller.Rest) else None
         new = replace(step.status, conditions=conditions(step.status, self._findings(key, facts, rest), facts.now))
         written = await self._board.swap(key, facts.status, new)
+        if _gave_way(facts.status, written):
+            memory = self._memories[key]
+            memory.postponed_until = self._clock.monotonic() + POSTPONED
         self._telling.written(key, facts, written, step.what)
 
     async def _forget(self, key: Key, facts: controller.Facts) -> None:
@@ -297,6 +315,7 @@ class Controller:
             unanswered="" if entry is None else _unanswered(entry),
             crashed=None if failure is None or facts.backend.live else failure.message,
             failing=None if failing is None else failing.message,
+            dependency_failed=facts.dependency_failed,
             blocked=None if step is None else step.blocked,
             bypasses=self._workloads.bypasses(key),
         )
@@ -305,6 +324,9 @@ class Controller:
         """Publish the conditions if they changed; returns when to look again."""
         if facts.status is None:
             return None
+        if not facts.dependencies_ready and facts.defined and controller.wanted_by(facts, facts.status) is not None:
+            for each in self._gatherer.dependencies(key):
+                self._queue.add(each)  # needed from now on, which nothing but this look shows
         await self._publish(key, facts, step, memory)
         self._telling.crashed(key, facts, memory)
         return self._next_look(key, facts, step, memory)
@@ -333,6 +355,9 @@ class Controller:
             if edge is not None:
                 times.append(now + (edge - facts.now).total_seconds())
         status = facts.status
+        times.append(memory.postponed_until)
+        if status is not None and status.serving is Serving.AWAKE and memory.restarts:
+            times.append(memory.restarted_at + backoff(memory.restarts))
         if memory.unmade is not None or facts.backend.undone:
             times.append(memory.make_again)
         if memory.waiting_since is not None:
@@ -340,6 +365,13 @@ class Controller:
         if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:
             times.append(memory.epoch_since + memory.backoff_of(status))
         return min((t for t in times if t > now), default=None)
+
+
+def _gave_way(before: Status | None, after: Status) -> bool:
+    """Whether a changed definition did not take effect for now: its drain, or the drain that was due, ended awake."""
+    if before is None or before.drain is None or after.serving is not Serving.AWAKE:
+        return False
+    return after.drain is None and before.drain.reason is DrainReason.DEFINITION_CHANGED and before.leaving
 
 
 def _problem(entry: Entry | None, memory: Memory) -> tuple[str | None, AcceptedReason]:

@@ -39,6 +39,13 @@ class Memory:
     looked: bool = False
     vetoed: str | None = None
     vetoed_at: float = 0.0
+    restarts: int = 0
+    """How often this controller started again in this epoch what had crashed."""
+    restarted_at: float = 0.0
+    mended: bool = False
+    """A definition changed that its last failure may have come from."""
+    postponed_until: float = 0.0
+    """Until when a changed definition that gave way to requests is not tried again."""
     crash: str = ""
     """The last crash that was recorded."""
 
@@ -50,9 +57,18 @@ class Memory:
         age = max(0.0, (wall - status.since).total_seconds()) if self.epoch == -1 else 0.0
         self.epoch, self.epoch_since = status.epoch, now - age
         self.waiting_since, self.starting, self.started, self.looked, self.vetoed = None, False, False, False, None
+        self.restarts = 0
+
+    def starts(self, status: Status | None, now: float) -> None:
+        """This controller starts it, or starts again what crashed while awake."""
+        self.started = True
+        if status is not None and status.serving is Serving.AWAKE:
+            self.restarts, self.restarted_at = self.restarts + 1, now
 
     def may_start(self, status: Status, now: float) -> bool:
-        """No back-off after a failed start runs."""
+        """No back-off after a failed start or a crash runs."""
+        if status.serving is Serving.AWAKE:
+            return self.restarts == 0 or now - self.restarted_at >= backoff(self.restarts)
         return status.serving is not Serving.ASLEEP or now - self.epoch_since >= self.backoff_of(status)
 
     def backoff_of(self, status: Status) -> float:

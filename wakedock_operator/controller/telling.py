@@ -47,7 +47,7 @@ class Telling:
         self._metrics.awake(key, written.serving is not Serving.ASLEEP)
         if what is not None:
             self._changed(key, facts, written, what)
-        elif facts.status is not None and written.handled != facts.status.handled and facts.withstood:
+        elif facts.status is not None and facts.status.leaving and facts.withstood and written.drain is None:
             log.info("a forced sleep gives way: requests to what depends on it have waited for too long", service=str(key))
         elif facts.status is None and facts.defined:
             self._journal.record(Event(facts.now, key, EventKind.ADDED))

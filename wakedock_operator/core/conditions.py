@@ -88,6 +88,8 @@ class ReadyReason(StrEnum):
     """It was started and does not come up, for a cause that may heal, or it ends again and again: requests wait, or get the cause."""
     NOT_ACCEPTED = "NotAccepted"
     """It was never served; `Accepted` says why."""
+    DEPENDENCY_FAILED = "DependencyFailed"
+    """Something it depends on is suspended, or its last start failed and its back-off runs: requests are answered with that cause."""
     CRASHED = "Crashed"
     """The app ended by itself; the next request starts it again."""
 
@@ -117,6 +119,8 @@ class Findings:
     """Why the app is not there although it is awake: the next request starts it again."""
     failing: str | None = None
     """Why nothing of what was started is ready."""
+    dependency_failed: str = ""
+    """Why something that it depends on cannot be woken at present."""
     blocked: Veto | None = None
     bypasses: Sequence[str] = ()
     """Services that lead to the app past the gateways."""
@@ -197,6 +201,8 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.FAILING, findings.failing)
     if drain is not None and drain.reason is DrainReason.START_FAILED and drain.cause is not None:
         return _false(ConditionType.READY, ReadyReason.START_FAILED, drain.cause.message)
+    if findings.dependency_failed and status.serving is Serving.ASLEEP:
+        return _false(ConditionType.READY, ReadyReason.DEPENDENCY_FAILED, findings.dependency_failed)
     if findings.crashed is not None and status.serving is Serving.AWAKE:
         return _true(ConditionType.READY, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
     if status.serving is Serving.AWAKE and status.holding:

@@ -141,6 +141,10 @@ class Failure:
     message: str
     healable: bool = False
 
+    def ends_wait(self, *, fail_fast: bool) -> bool:
+        """Whether a wait for the app ends with it. What answers that it is not well yet may just be warming up, however fast to fail."""
+        return not self.healable or (fail_fast and self.reason is not FailureReason.UNHEALTHY)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -152,6 +156,8 @@ class Report:
     holding: bool = False
     """Beside `Busy`: requests wait here right now; while `Awake`, that they find nothing that answers. It decides whether a slow start may
     be given up and whether somebody else's zero is taken for a sleep, and shows in `Ready`."""
+    overdue: bool = False
+    """Beside `Busy`: requests have waited for too long for the forced sleep of something that the service depends on."""
     asker: Asker | None = None
     protocol: int = PROTOCOL
     """The version of these rules that the gateway follows. Under another than the controller's it serves and wakes, but does not sleep."""
@@ -249,6 +255,11 @@ class Status:
     def holding(self) -> bool:
         """True while requests wait at a gateway, by its word about the present epoch."""
         return any(r.holding and r.epoch == self.epoch for r in self.gateways)
+
+    @property
+    def overdue(self) -> bool:
+        """True while requests have waited for too long for the sleep of a dependency, by the word of a gateway about the present epoch."""
+        return any(r.overdue and r.epoch == self.epoch for r in self.gateways)
 
     def report_of(self, gateway: str) -> ReportKind | None:
         """What `gateway` says about the present epoch; None for silence and for a report about another epoch."""

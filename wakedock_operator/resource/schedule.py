@@ -109,9 +109,9 @@ class ScheduleRule(Section):
         default="UTC", description="The IANA time zone of `from` and `to`, such as `Europe/Berlin`. Daylight saving time is followed."
     )
     state: ScheduleState = Field(
-        description="`Awake`: the app is woken at `from` and kept awake until `to`. `Asleep`: it is put to sleep at `from`, even if "
-        "it is in use; "
-        "a request still wakes it, and then it sleeps again after `idleTimeout`."
+        description="`Awake`: the app is woken at `from` and kept awake until `to`; a person may put it to sleep before. `Asleep`: it "
+        "is put to sleep at `from`, even if it is in use, but not while it, or something awake that depends on it, is pinned or kept "
+        "awake; a request still wakes it, and then it sleeps again after `idleTimeout`."
     )
 
     @property

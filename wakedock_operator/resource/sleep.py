@@ -51,7 +51,8 @@ class Sleep(Section):
         default=SleepMode.STOP,
         description="`Stop`: the workload is stopped. `Pause`: it is frozen and keeps its memory; it wakes in milliseconds (not on "
         "Kubernetes). `Recreate`: it is stopped and made anew at each wake, for images that do not survive a restart. `Never`: the first "
-        "request wakes it, then it stays awake.",
+        "request wakes it, then it stays awake however idle it is. What is forced still ends it: `wakedock sleep`, a schedule's `Asleep`, "
+        "the forced sleep of something it depends on.",
     )
     min_awake: Duration | None = Field(
         default=None, description="How long the app stays awake at least after each wake. A forced sleep does not wait for it."

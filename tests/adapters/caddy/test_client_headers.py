@@ -102,3 +102,11 @@ async def test_a_peer_on_a_unix_socket_is_believed_only_when_told_so(options, ap
     assert seen.get("x-real-ip") == ("192.0.2.7" if trusted else None)
     assert seen.get("x-forwarded-for", "").startswith("192.0.2.7") is bool(trusted)
     assert (seen.get("x-forwarded-proto") == "https") is bool(trusted)
+
+
+@pytest.mark.caddy_options(trusted_proxies=("127.0.0.0/8",))
+@pytest.mark.parametrize("offer", ["h2c", "H2C", "websocket, h2c"])
+async def test_nobody_gets_a_tunnel_to_an_app(seen, offer: str):
+    """Through HTTP/2 inside a connection of HTTP/1.1 a client could say all of the above."""
+    headers = await seen({"Connection": "Upgrade, HTTP2-Settings", "Upgrade": offer, "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"})
+    assert not {"upgrade", "http2-settings"} & headers.keys()

@@ -1,6 +1,7 @@
 """A Caddy that crashes, one that outlives WakeDock, one that cannot start."""
 
 import asyncio
+import errno
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ from tests.adapters.caddy.gateway import App, Gateway, route
 from wakedock_operator.adapters.caddy.edge import CaddyEdge
 from wakedock_operator.adapters.caddy.errors import CaddyError, ListenerTaken, SocketPathTooLong
 from wakedock_operator.adapters.caddy.hold import TRY_INTERVAL
+from wakedock_operator.adapters.caddy.listeners import check_listeners
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.resource import Key
 
@@ -183,6 +185,26 @@ async def test_a_taken_port_ends_the_start_with_a_sentence(options, port, reuse)
 async def test_an_address_of_another_machine_ends_the_start_with_a_sentence(options):
     with pytest.raises(ListenerTaken, match="no address of this machine"):
         await CaddyEdge(options).start()
+
+
+@pytest.mark.caddy_options(listen=("no-such-host.invalid:8080",))
+async def test_so_does_a_host_that_nobody_knows(options):
+    with pytest.raises(ListenerTaken, match=r"the host of no-such-host\.invalid:8080 is not known"):
+        await CaddyEdge(options).start()
+
+
+async def test_a_port_that_this_user_may_not_use_is_named_unless_caddy_may(tmp_path, monkeypatch):
+    def denied(probe: socket.socket, address: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket.socket, "bind", denied)
+    caddy = tmp_path / "caddy"
+    caddy.touch()
+    with pytest.raises(ListenerTaken, match=r"may not listen on 127\.0\.0\.1:80: .* setcap .*/caddy"):
+        check_listeners(["127.0.0.1:80"], caddy=caddy)
+    # cap_net_bind_service, permitted and effective, as setcap writes it
+    os.setxattr(caddy, "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+    check_listeners(["127.0.0.1:80"], caddy=caddy)
 
 
 async def test_a_taken_unix_socket_ends_the_start_with_a_sentence(options, directory):

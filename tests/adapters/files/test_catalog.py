@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import count
@@ -67,6 +68,23 @@ async def test_services_of_several_files_and_documents_are_served_in_order(here:
     ]
     assert (snapshot.problems, snapshot.unreadable) == ((), ())
     assert snapshot.entries[Key("default", "a")].source == str(here.services / "b.yml")
+
+
+async def test_a_named_pipe_is_told_and_holds_up_nobody(here: Installation):
+    os.mkfifo(here.services / "pipe.yaml")
+    here.write("web.yaml", yaml("web"))
+    snapshot = await here.start()
+    assert list(snapshot.entries) == [WEB]
+    assert [problem.message for problem in snapshot.problems] == [f"{here.services}/pipe.yaml cannot be read: it is no regular file"]
+
+
+async def test_an_emptied_file_keeps_what_it_defined_until_it_is_deleted(here: Installation):
+    path = here.write("web.yaml", yaml("web"))
+    await here.start()
+    path.write_text("\n")
+    assert (await here.entry()).uid == "uid-1"
+    path.unlink()
+    assert not (await here.catalog.reload()).entries
 
 
 async def test_files_count_in_the_order_in_which_they_are_named_and_once(here: Installation):

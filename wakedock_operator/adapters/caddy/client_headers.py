@@ -24,7 +24,12 @@ TRUSTED_HEADERS = (
 """Deleted from requests of all peers but trusted proxies. Caddy then writes X-Forwarded-For, -Host and -Proto itself. Others pass."""
 
 
-def untrusted_headers(trusted_proxies: Sequence[str]) -> Json:
+def client_headers(trusted_proxies: Sequence[str]) -> list[Json]:
+    """Routes that take from requests what their client may not say."""
+    return [_untrusted(trusted_proxies), _tunnels()]
+
+
+def _untrusted(trusted_proxies: Sequence[str]) -> Json:
     """A route that strips what only a proxy may say."""
     # In small letters, into which Caddy would turn each name anew at each request.
     names = [name.lower() for name in TRUSTED_HEADERS]
@@ -38,3 +43,9 @@ def untrusted_headers(trusted_proxies: Sequence[str]) -> Json:
     if trusted:
         route["match"] = [{"not": trusted}]
     return route
+
+
+def _tunnels() -> Json:
+    """A route that offers no app HTTP/2 within HTTP/1.1 (`Upgrade: h2c`): requests in such a tunnel would pass by every other route."""
+    offers = {"header_regexp": {"Upgrade": {"pattern": r"(?i)\bh2c\b"}}}
+    return {"match": [offers], "handle": [{"handler": "headers", "request": {"delete": ["upgrade", "http2-settings"]}}]}

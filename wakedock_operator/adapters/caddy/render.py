@@ -7,7 +7,7 @@ from typing import Any
 
 from wakedock_operator.adapters.caddy.callers import CALLERS, callers_server
 from wakedock_operator.adapters.caddy.certificates import tls_apps, to_https
-from wakedock_operator.adapters.caddy.client_headers import untrusted_headers
+from wakedock_operator.adapters.caddy.client_headers import client_headers
 from wakedock_operator.adapters.caddy.farewell import farewell_routes, farewell_time
 from wakedock_operator.adapters.caddy.hold import AGAIN, PAGE, again_server, hold_routes, page_route
 from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
@@ -28,7 +28,8 @@ def render(options: CaddyOptions, routes: Sequence[Route], longest_wake: float) 
     routes = sorted(routes, key=lambda route: route.key)
     hosts = sorted({host for route in routes for host, _ in route.claims})
     servers = {SERVER: _server(options, routes, longest_wake), AGAIN: again_server(options, longest_wake)}
-    callers = callers_server(options, routes, longest_wake, before=[*farewell_routes(options), untrusted_headers(options.trusted_proxies)])
+    first = [*farewell_routes(options), *client_headers(options.trusted_proxies)]
+    callers = callers_server(options, routes, longest_wake, before=first)
     if callers is not None:
         servers[CALLERS] = callers | _trusted(options)
     return skeleton(options) | {"apps": {"http": {"servers": servers} | farewell_time(options)} | tls_apps(options, hosts)}
@@ -66,7 +67,7 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
                 "terminal": True,
                 "handle": [{"handler": "invoke", "name": RESERVED}],
             },
-            untrusted_headers(options.trusted_proxies),
+            *client_headers(options.trusted_proxies),
             {"handle": [{"handler": "invoke", "name": SERVICES}]},
         ],
     }

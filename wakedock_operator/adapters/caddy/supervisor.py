@@ -73,7 +73,7 @@ class Supervisor:
         options.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         adopted = await self._adopt()
         if not adopted:
-            check_listeners(options.listen)
+            check_listeners(options.listen, caddy=binary.path)
             replace_file(options.configuration, json.dumps(skeleton(options)).encode())
             await self._spawn(within=START)
         self._watch = asyncio.create_task(self._keep_running(), name="caddy-supervisor")

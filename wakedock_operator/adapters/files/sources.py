@@ -1,6 +1,7 @@
 """The files and folders that were named with `-f`: what is in them right now, and what cannot be read."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,9 @@ def _read(file: Path, found: Found, *, listed: bool) -> None:
     if file in found.files:
         return
     try:
+        if listed and not file.is_dir() and not stat.S_ISREG(file.stat().st_mode):
+            found.unreadable[file] = "it is no regular file"  # a named pipe would have to be waited for
+            return
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except IsADirectoryError:
@@ -72,6 +76,10 @@ def _read(file: Path, found: Found, *, listed: bool) -> None:
         return
     except OSError as error:
         found.unreadable[file] = _why(error)
+        return
+    if not content.strip():
+        # Somebody may be about to write it; a file that is not wanted any more is deleted.
+        found.unreadable[file] = "it is empty; delete it to end what it defined"
         return
     if len(content) > MAX_BYTES:
         found.unreadable[file] = f"it is larger than {MAX_BYTES // 1024 // 1024} MiB"

@@ -12,12 +12,12 @@ from wakedock_operator.core.status import Drain, DrainReason, ReportKind, Servin
 
 from . import asleep, awake, draining
 from .awake import ASK_AGAIN, UNDONE_SLEEPS
-from .dependants import gives_way, withstands
+from .dependants import gives_way
 from .draining import LIST_AGAIN, SILENCE
 from .facts import Facts
 from .steps import AskApp, Fence, Forget, LastLook, Probe, Rest, Start, Step, Stop, Write
 from .waking import UNNAMED, remembering, unwakeable
-from .wishes import forced_by, wanted_by
+from .wishes import forced_by, overrules, wanted_by
 
 __all__ = [
     "ASK_AGAIN",
@@ -39,10 +39,10 @@ __all__ = [
     "decide",
     "forced_by",
     "gives_way",
+    "overrules",
     "rests_on_gateways",
     "unwakeable",
     "wanted_by",
-    "withstands",
 ]
 
 
@@ -54,6 +54,9 @@ def decide(facts: Facts) -> Step:
     gone = {r.gateway for r in status.gateways} - facts.gateways if facts.listed else set()
     if gone:
         return Write(replace(status, gateways=tuple(r for r in status.gateways if r.gateway not in gone)))
+    if facts.mended and status.drain is not None and status.drain.cause is not None:
+        drain = Drain(DrainReason.DEFINITION_CHANGED, forced=status.drain.forced)
+        return Write(replace(status, drain=drain, failures=0))
     match status.serving:
         case Serving.AWAKE:
             return awake.decide(facts, status)

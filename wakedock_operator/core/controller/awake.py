@@ -9,7 +9,7 @@ from wakedock_operator.core.vetoes import Veto, VetoReason, first_veto
 from .dependants import GIVES_WAY, dependants_first
 from .facts import Facts
 from .steps import AskApp, Rest, Step, Write
-from .waking import handled_awake
+from .waking import handled_awake, start
 from .wishes import forced_by
 
 UNDONE_SLEEPS = 3
@@ -25,6 +25,8 @@ def decide(facts: Facts, status: Status) -> Step:
         return _force(facts, status, drain)
     if status.drain is not None:
         return Write(replace(status, drain=None))
+    if facts.needed and facts.backend.generation is None and not any(i.ready for i in facts.backend.live):
+        return start(facts)  # it crashed, and nobody's request brings it back
     handled = handled_awake(facts, status)
     if handled != status.handled:
         return Write(replace(status, handled=handled))
@@ -44,18 +46,22 @@ def decide(facts: Facts, status: Status) -> Step:
 
 def _force(facts: Facts, status: Status, drain: Drain) -> Step:
     """*Forced drain*, once everything that depends on it sleeps. Until then it is due, unless it gives way to what depends on it."""
+    requested = drain.reason is DrainReason.REQUESTED
+    due = status.drain == drain
+    if requested and not due:
+        # A wish to wake from before it is met; one that comes while it waits is newer.
+        status = replace(status, handled=replace(status.handled, wake=facts.wake_wish))
+    overruled = requested and due and facts.wake_wish not in {"", status.handled.wake}
     handled = status.handled
-    if drain.reason is DrainReason.REQUESTED:
+    if requested:
         handled = replace(handled, sleep=facts.sleep_wish, wake=facts.wake_wish)
     if drain.reason is DrainReason.SCHEDULED and facts.window is not None:
         handled = replace(handled, schedule=facts.window.began)
+    if overruled or (facts.dependants_up and facts.withstood and drain.reason in GIVES_WAY):
+        return Write(replace(status, handled=handled, drain=None))
     if facts.dependants_up:
-        if facts.withstood and drain.reason in GIVES_WAY:
-            return Write(replace(status, handled=handled, drain=None))
-        if status.drain != drain:
-            return Write(replace(status, drain=drain))
-        return Rest(dependants_first(facts))
-    if drain.reason is DrainReason.REQUESTED:
+        return Rest(dependants_first(facts)) if due else Write(replace(status, drain=drain))
+    if requested:
         status = replace(status, undone=0, undone_by="")
     return Write(change(replace(status, handled=handled), Change.FORCE, now=facts.now, drain=drain), Change.FORCE)
 

@@ -5,25 +5,15 @@ from wakedock_operator.core.vetoes import Veto, VetoReason
 
 from .facts import Facts
 
-GIVES_WAY = frozenset({DrainReason.REQUESTED, DrainReason.SCHEDULED})
-"""Sleeps that are given up when requests to a dependant have waited for too long. The others have to be: what ends, or runs as it is not
-to run any more, is tried again."""
+GIVES_WAY = frozenset({DrainReason.REQUESTED, DrainReason.SCHEDULED, DrainReason.DEFINITION_CHANGED})
+"""Sleeps that are given up when requests to a dependant have waited for too long. The others have to be. A changed definition is tried
+again a while later."""
 
 
 def gives_way(status: Status) -> bool:
     """Whether a service is due for a sleep that may be given up. One that is being drained has its own patience."""
     due = status.serving is Serving.AWAKE and status.leaving
     return due and status.drain is not None and status.drain.reason in GIVES_WAY
-
-
-def withstands(dependant: Status, dependency: Status) -> bool:
-    """Whether `dependant`, put to sleep so that `dependency` can, is asked for by requests that have waited for too long.
-
-    Gateways say nothing about these before that. What was put to sleep before `dependency` woke made room for another sleep of it.
-    """
-    asked = dependant.serving is not Serving.AWAKE and dependant.busy
-    made_room = dependant.drain is not None and dependant.drain.reason is DrainReason.DEPENDENCY_SLEEPS
-    return asked and made_room and dependant.since >= dependency.since
 
 
 def dependants_first(facts: Facts) -> Veto:

@@ -38,16 +38,28 @@ class Facts:
     dependants_up: tuple[Key, ...] = ()
     """What depends on it and is not asleep, or still runs: a forced sleep waits for these."""
     withstood: bool = False
-    """Requests to something that was put to sleep for it have waited for too long."""
+    """Requests to something that was put to sleep for it have waited for too long, or that is wanted by something newer."""
     dependency_sleeps: bool = False
     """Something it depends on, directly or not, sleeps by force as soon as this one does."""
     dependency_gives_way: bool = False
     """Such a sleep is about to be given up, as requests to this one have waited for too long."""
+    dependency_rewakes: bool = False
+    """It does so because its definition changed, and wakes again by itself."""
+    dependency_rests: bool = False
+    """Something it depends on, directly or not, is asleep or going to sleep because somebody, or its schedule, wants it to."""
+    kept_awake: bool = False
+    """It is pinned, or something awake that depends on it is pinned or kept awake by its schedule."""
     dependencies_ready: bool = True
     dependency_failed: str = ""
     """Why something that it depends on cannot be woken now; empty when it can."""
     needed: bool = False
-    """Something that depends on it is to be woken without a request."""
+    """Something that depends on it, directly or not, is to be woken without a request."""
+    supports: bool = False
+    """Something that depends on it is awake."""
+    mended: bool = False
+    """A definition has changed since its start failed: its own, or the one of what its start failed for."""
+    postponed: bool = False
+    """Its changed definition gave way to requests a short while ago."""
     fail_fast: bool = False
     waited: float = 0.0
     """Seconds since this wake was seen to be asked for by gateways, or since it was seen to be started."""

@@ -58,7 +58,7 @@ def given_up(facts: Facts, status: Status) -> Failure | None:
     """The failure that ends this wake: definitive, or not met for too long while nobody holds."""
     failure = facts.backend.failure
     known = {status.failed, *(() if status.stop is None else status.stop.instances)}
-    if failure is not None and failure.id not in known and (facts.fail_fast or not failure.healable):
+    if failure is not None and failure.id not in known and failure.ends_wait(fail_fast=facts.fail_fast):
         return failure
     this_wake = f"{status.uid}/{status.epoch}"
     if this_wake in known:

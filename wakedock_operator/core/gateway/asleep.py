@@ -15,7 +15,7 @@ def decide(facts: Facts) -> Step:
         if facts.steering is not None and facts.backend is not None and facts.target is None:
             return Steer(None)
         if facts.said_holding and facts.steering is None and not facts.held:
-            return Say(ReportKind.BUSY, holding=False)
+            return Say(ReportKind.BUSY, holding=False, overdue=facts.overdue)
         return Rest("for a request")
     said = facts.said
     if said is not ReportKind.BUSY:
@@ -24,5 +24,5 @@ def decide(facts: Facts) -> Step:
         if facts.dependency_sleeps and not facts.patience_over:
             return Rest("for what it depends on to sleep")
     if said is not ReportKind.BUSY or (facts.held and not facts.said_holding):
-        return Say(ReportKind.BUSY, holding=facts.held)
+        return Say(ReportKind.BUSY, holding=facts.held, overdue=facts.overdue)
     return wake(facts)

@@ -40,7 +40,7 @@ def _forced_drain(facts: Facts) -> Step:
     said = facts.said
     if facts.asked and facts.patience_over:
         if said is not ReportKind.BUSY:
-            return Say(ReportKind.BUSY, holding=facts.held)
+            return Say(ReportKind.BUSY, holding=facts.held, overdue=facts.overdue)
         if facts.memory.allowed:
             return wake(facts)
     if facts.memory.let_through:

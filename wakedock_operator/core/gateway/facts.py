@@ -63,6 +63,13 @@ class Facts:
         return entry is not None and entry.epoch == self.memory.epoch and entry.holding
 
     @property
+    def overdue(self) -> bool:
+        """Something has waited here for too long for the forced sleep of what it depends on; once said, that stands for the epoch."""
+        entry = self.status.entry_of(self.gateway)
+        said = entry is not None and entry.epoch == self.memory.epoch and entry.overdue
+        return said or (self.dependency_sleeps and self.patience_over)
+
+    @property
     def target(self) -> Instance | None:
         """Where a request may go, by the last look: an instance that is not terminating, nor about to be.
 

@@ -24,6 +24,7 @@ class Say:
 
     kind: ReportKind
     holding: bool
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
