@@ -63,6 +63,11 @@ class Gatherer:
         self._wait(status, backend, memory, now)
         dependants = tuple(self._all_dependants(key))
         needed = tuple(self._all_needed(key))
+        # Of everybody who depends on it only what may matter now is looked at: it may be thousands.
+        asleep = status is not None and status.serving is Serving.ASLEEP
+        awake = status is not None and status.serving is Serving.AWAKE
+        serves = awake and any(i.ready for i in backend.live)
+        closed = window is not None and not window.awake
         pinned = entry.wishes.keep_awake_until is not None and entry.wishes.keep_awake_until > wall
         facts = controller.Facts(
             now=wall,
@@ -73,7 +78,7 @@ class Gatherer:
             listed=listed,
             unlisted=unlisted,
             stops_by_intent=self.workloads.stops_by_intent,
-            situation=await self._situation(entry, memory, window, wall, now),
+            situation=await self._situation(entry, memory, window, wall, now, awake=awake),
             suspended=spec.suspend,
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
@@ -84,9 +89,9 @@ class Gatherer:
             dependency_rests=_rests(needed),
             dependencies_ready=all([await self._serves(k) for k in self.dependencies(key)]),
             dependency_failed=self._dependency_failed(key, wall),
-            needed=any(self._wants(k, wall) for k in dependants),
-            supports=any(self._awake(k) for k in self.dependants.get(key, ())),
-            kept_awake=pinned or any(self._awake(k) and self._keeps(k, wall) for k in dependants),
+            needed=not serves and any(self._wants(k, wall) for k in dependants),
+            supports=asleep and any(self._awake(k) for k in self.dependants.get(key, ())),
+            kept_awake=pinned or (closed and any(self._awake(k) and self._keeps(k, wall) for k in dependants)),
             mended=memory.mended,
             postponed=now < memory.postponed_until,
             fail_fast=spec.wake.fail_fast,
@@ -102,7 +107,6 @@ class Gatherer:
         )
         if status is None or not (status.leaving or controller.forced_by(facts, status) is not None):
             return facts
-        # Who depends on it is looked at only where something rests on that: it may be everybody.
         return replace(
             facts,
             dependants_up=tuple([k for k in self.dependants.get(key, ()) if await self._up(k)]),
@@ -143,7 +147,9 @@ class Gatherer:
             waited=0.0,
         )
 
-    async def _situation(self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float) -> Situation:
+    async def _situation(
+        self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float, *, awake: bool
+    ) -> Situation:
         sleep = entry.service.spec.sleep
         awake_for = now - memory.epoch_since
         least = sleep.min_awake.total_seconds() if sleep.min_awake is not None else 0.0
@@ -152,7 +158,7 @@ class Gatherer:
             never_sleeps=sleep.mode is SleepMode.NEVER,
             pinned_until=entry.wishes.keep_awake_until,
             awake_window_ends=window.ends if window is not None and window.awake else None,
-            dependants_awake=tuple([k for k in self.dependants.get(entry.key, ()) if await self._not_asleep(k, wall)]),
+            dependants_awake=tuple([k for k in self.dependants.get(entry.key, ()) if awake and await self._not_asleep(k, wall)]),
             min_awake_left=least - awake_for,
         )
 
