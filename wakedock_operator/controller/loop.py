@@ -75,6 +75,8 @@ class Controller:
         """Hosts and paths among the definitions."""
         self._gatherer = Gatherer(board, workloads, clock, gateways)
         self._queue: WorkQueue[Key] = WorkQueue(self._work, name="controller", told=metrics.reconciled)
+        self._shown: dict[Key, Status] = {}
+        """What the board showed last of each service."""
         self._worked = asyncio.Event()
         """Set after each turn of any service."""
 
@@ -118,7 +120,13 @@ class Controller:
             status, memory = self._board.view(key), self._memories.get(key)
             if status is None or memory is None or memory.read != (status.uid, status.version):
                 self._queue.add(key)
-            self._touch_related(key)
+            before = self._shown.get(key)
+            if status is None:
+                self._shown.pop(key, None)
+            else:
+                self._shown[key] = status
+            if status is None or before is None or not _told_alone(before, status):
+                self._touch_related(key)
 
     async def _follow_clock(self) -> None:
         async for step in clock_steps(self._clock):
@@ -365,6 +373,11 @@ class Controller:
         if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:
             times.append(memory.epoch_since + memory.backoff_of(status))
         return min((t for t in times if t > now), default=None)
+
+
+def _told_alone(before: Status, after: Status) -> bool:
+    """Whether nothing but the conditions changed, on which no decision about any other service rests."""
+    return replace(before, conditions=(), version=0) == replace(after, conditions=(), version=0)
 
 
 def _gave_way(before: Status | None, after: Status) -> bool:
