@@ -136,3 +136,10 @@ async def drop(clients: list[Client]) -> None:
     for client in clients:
         client.cancel()
     await asyncio.wait(clients)
+
+
+async def test_a_request_has_waited_since_it_came_first_whichever_process_held_it_then(holds: Holds):
+    client = asyncio.create_task(holds.park(Question(HELLO, "request", 3.0, ASKER), 10.0))
+    await asyncio.sleep(0)
+    assert holds.oldest == 7.0
+    client.cancel()

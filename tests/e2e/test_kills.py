@@ -1,6 +1,7 @@
 """Any process may be killed at any moment: what is held is answered, what is awake serves on, the next start takes over what is there."""
 
 import asyncio
+import json
 import os
 import select
 import signal
@@ -124,9 +125,12 @@ async def test_the_next_start_takes_over_what_it_finds():
         for name in names:
             assert served_by([await ask(stand.port, f"{name}.test", "/", "POST", body=b"x" * 5000)]) == served[name], "without WakeDock"
         cold = asyncio.create_task(ask(stand.port, "asleep.test"))
-        # As if nobody had asked for it for an hour, part of which WakeDock was away.
+        # As if it had been awake, and nobody had asked for it, for an hour, part of which WakeDock was away.
         long_ago = time.time() - 3600
         os.utime(installation.runtime / "steer" / "default.forgotten", (long_ago, long_ago))
+        path = installation.runtime / "status" / "default.forgotten.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {"since": datetime.fromtimestamp(long_ago, UTC).isoformat()}))
 
         await installation.start()
         assert (await cold).status == 200, "held while WakeDock was away"
