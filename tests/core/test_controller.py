@@ -305,7 +305,10 @@ def test_a_wish_that_is_taken_back_is_due_no_more():
     ],
 )
 def test_a_sleep_gives_way_to_requests_of_dependants(wants: dict[str, Any], handled: Handled):
-    given_up = written(facts(Stage.AWAKE, dependants_up=(SHOP,), withstood=True, of={"drain": FORCED_DRAIN}, **wants))
+    given = facts(Stage.AWAKE, dependants_up=(SHOP,), withstood=True, **wants)
+    due = written(given)
+    given_up = written(replace(given, status=due))
+    assert due.drain is not None
     assert (given_up.serving, given_up.drain, given_up.handled) == (Serving.AWAKE, None, handled)
 
 

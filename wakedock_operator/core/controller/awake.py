@@ -51,13 +51,14 @@ def _force(facts: Facts, status: Status, drain: Drain) -> Step:
     if requested and not due:
         # A wish to wake from before it is met; one that comes while it waits is newer.
         status = replace(status, handled=replace(status.handled, wake=facts.wake_wish))
-    overruled = requested and due and facts.wake_wish not in {"", status.handled.wake}
+    overruled = requested and facts.wake_wish not in {"", status.handled.wake}
+    withstood = bool(facts.dependants_up) and facts.withstood and drain.reason in GIVES_WAY
     handled = status.handled
     if requested:
         handled = replace(handled, sleep=facts.sleep_wish, wake=facts.wake_wish)
     if drain.reason is DrainReason.SCHEDULED and facts.window is not None:
         handled = replace(handled, schedule=facts.window.began)
-    if overruled or (facts.dependants_up and facts.withstood and drain.reason in GIVES_WAY):
+    if due and (overruled or withstood):
         return Write(replace(status, handled=handled, drain=None))
     if facts.dependants_up:
         return Rest(dependants_first(facts)) if due else Write(replace(status, drain=drain))
