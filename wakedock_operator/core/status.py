@@ -95,7 +95,7 @@ class FailureReason(StrEnum):
     NO_ANSWER = "NoAnswer"
     """It runs, and nothing answered within `wake.timeout`."""
     UNHEALTHY = "Unhealthy"
-    """It answers its readiness probe with an error."""
+    """It answers its readiness probe with an error, or its readiness command fails."""
     DEPENDENCY_FAILED = "DependencyFailed"
     """Something it depends on is missing or does not start."""
     BACKEND = "Backend"

@@ -23,7 +23,7 @@ class ProbeResult:
     ready: bool
     detail: str
     unhealthy: bool = False
-    """It answered, but wrongly (5xx): with `wake.failFast` this ends the wait."""
+    """It answered, but wrongly (5xx), or its readiness command failed: the cause, if the wait is given up."""
     waited: bool = False
     """Nobody could be asked yet, and the probe has waited for that a moment already: the next one may follow at once."""
 

@@ -184,7 +184,7 @@ def inside(*words: str) -> Inside:
 async def test_a_command_is_ready_when_it_ends_with_0(code, ready):
     how = CommandReadiness(command=("sh",), timeout=timedelta(seconds=30))
     result = await ask_ready(how, target("127.0.0.1:1"), inside("sh", "-c", f"exit {code}"))
-    assert result == ProbeResult(ready=ready, detail=f"'sh' exited with code {code}")
+    assert result == ProbeResult(ready=ready, detail=f"'sh' exited with code {code}", unhealthy=not ready)
 
 
 async def test_a_command_that_takes_too_long_is_killed_with_what_it_started(tmp_path: Path):
@@ -206,7 +206,7 @@ async def test_a_command_that_takes_too_long_is_killed_with_what_it_started(tmp_
 
 async def test_a_command_that_cannot_be_run_says_so():
     result = await ask_ready(CommandReadiness(command=("x",)), target("127.0.0.1:1"), inside("/no/such"))
-    assert result == ProbeResult(ready=False, detail="'/no/such' cannot be run: no such file or directory")
+    assert result == ProbeResult(ready=False, detail="'/no/such' cannot be run: no such file or directory", unhealthy=True)
 
 
 async def test_a_backend_without_commands_says_so():

@@ -47,9 +47,10 @@ async def ask_ready(how: HttpReadiness | TcpReadiness | CommandReadiness, target
                 if inside is None:
                     return ProbeResult(ready=False, detail="this backend runs no readiness commands")
                 code = await command.exit_code_of(inside.words, inside.surroundings, how.timeout)
-                return ProbeResult(ready=code == 0, detail=f"{inside.words[0]!r} exited with code {code}")
+                return ProbeResult(ready=code == 0, detail=f"{inside.words[0]!r} exited with code {code}", unhealthy=code != 0)
     except NoAnswer as nothing:
-        return ProbeResult(ready=False, detail=str(nothing))
+        # A command that cannot be asked says nothing about the app, but is what a person has to know about.
+        return ProbeResult(ready=False, detail=str(nothing), unhealthy=isinstance(how, CommandReadiness))
 
 
 async def ask_veto(question: HttpVeto, target: Target) -> VetoResult:

@@ -162,7 +162,7 @@ class Supervisor:
         process = self.running
         if process is None or process.record.id != instance:
             return
-        seen = Failure(f"{instance}/unhealthy", FailureReason.UNHEALTHY, f"the app is not ready: it answers {detail}", healable=True)
+        seen = Failure(f"{instance}/unhealthy", FailureReason.UNHEALTHY, f"the app is not ready: {detail}", healable=True)
         if self.failure != seen:
             self.failure = seen
             self._site.tell(self.key)
