@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 GONE = ProbeResult(ready=False, detail="the instance is gone")
 PATIENCE = 0.1
 """Seconds for which a probe waits until the app listens."""
-LOG_CHECK = 60.0
+LOG_CHECK = 10.0
 """Seconds between two looks at the log sizes of running apps that nobody observes meanwhile."""
 
 
