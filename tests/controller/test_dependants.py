@@ -229,3 +229,73 @@ async def test_forced_sleeps_at_random_keep_the_order_and_every_request(machine:
     for task in (*always, *clients):
         task.cancel()
     await asyncio.wait((*always, *clients))
+
+
+# Definitions that change under what runs
+
+
+async def in_use(machine: Machine) -> None:
+    """`hello` depends on `db`, and has a request in flight."""
+    await machine.start(service(DB, hosts=[], idleTimeout="1s"), service(HELLO, dependsOn=["db"]))
+    await machine.woken()
+    machine.edge.busy(HELLO, 1)
+
+
+def stops(machine: Machine) -> list[str]:
+    return [key.name for what, key in machine.workloads.calls if what == "stop"]
+
+
+async def test_a_dependant_that_is_ended_has_its_dependency_until_its_requests_have_ended(machine: Machine):
+    await in_use(machine)
+    machine.catalog.end(HELLO)
+    await asyncio.sleep(10)
+    await machine.catalog.ask(DB, sleep="1")
+    await asyncio.sleep(10)
+    assert stops(machine) == []
+    machine.edge.busy(HELLO, 0)
+    await machine.asleep(DB)
+    assert stops(machine) == ["hello", "db"]
+
+
+async def test_both_that_are_ended_together_go_in_their_order(machine: Machine):
+    await in_use(machine)
+    machine.catalog.end(HELLO)
+    machine.catalog.end(DB)
+    await asyncio.sleep(10)
+    assert stops(machine) == []
+    machine.edge.busy(HELLO, 0)
+    await machine.until(lambda: not machine.board.keys())
+    assert stops(machine) == ["hello", "db"]
+
+
+async def test_what_depends_no_more_has_its_former_dependency_until_it_sleeps(machine: Machine):
+    await in_use(machine)
+    machine.catalog.define(service(HELLO))
+    await asyncio.sleep(10)
+    assert stops(machine) == []
+    assert "default/hello" in machine.condition("SleepBlocked", DB).message
+    machine.edge.busy(HELLO, 0)
+    await machine.asleep()
+    await machine.asleep(DB)
+    assert stops(machine) == ["hello", "db"]
+
+
+async def test_a_person_may_put_it_to_sleep_before(machine: Machine):
+    await in_use(machine)
+    machine.catalog.define(service(HELLO))
+    await machine.catalog.ask(DB, sleep="1")
+    await machine.until(Serving.ASLEEP, DB, within=1)
+    assert machine.serving() is Serving.AWAKE
+
+
+async def test_and_needs_it_no_more_when_it_wakes_again(machine: Machine):
+    await in_use(machine)
+    machine.catalog.define(service(HELLO))
+    await asyncio.sleep(1)
+    machine.edge.busy(HELLO, 0)
+    await machine.asleep()
+    await machine.woken(DB)
+    await machine.woken()
+    machine.edge.busy(HELLO, 1)
+    await machine.asleep(DB)
+    assert machine.serving() is Serving.AWAKE

@@ -30,6 +30,8 @@ class Gatherer:
     gateways: Gateways
     snapshot: Snapshot = field(default_factory=Snapshot)
     dependants: Mapping[Key, tuple[Key, ...]] = field(default_factory=dict)
+    former: dict[Key, frozenset[Key]] = field(default_factory=dict)
+    """What depended on a service by an earlier definition, and was awake by that when it changed or ended."""
     shutting_down: bool = False
 
     def take(self, snapshot: Snapshot) -> None:
@@ -37,12 +39,17 @@ class Gatherer:
         before, self.snapshot = self.snapshot, snapshot
         if snapshot.defines_as(before):
             return
-        self.dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
+        earlier, self.dependants = self.dependants, dependants({key: entry.service for key, entry in snapshot.entries.items()})
+        for key, needing in earlier.items():
+            self.former[key] = self.former.get(key, frozenset()) | (frozenset(needing) - frozenset(self.dependants.get(key, ())))
+        for key in tuple(self.former):
+            self._forget_former(key)
 
     def related(self, key: Key) -> Iterator[Key]:
         """Everything that depends on `key`, and everything that it depends on, directly or not."""
         yield from self._all_dependants(key)
         yield from reached(key, self.dependencies)
+        yield from (dependency for dependency, needing in self.former.items() if key in needing)
 
     async def facts(self, key: Key, memory: Memory) -> controller.Facts:
         """The facts about one service, read now."""
@@ -54,10 +61,11 @@ class Gatherer:
         wall = self.clock.now()
         if status is not None:
             memory.see(status, now=now, wall=wall)
+        self._forget_former(key)
         ended = entry is None or (status is not None and status.uid != entry.uid)
         if entry is None or ended:
             facts = self._ended(status, backend, memory)
-            return replace(facts, gateways=gateways, listed=listed, unlisted=unlisted)
+            return replace(facts, gateways=gateways, listed=listed, unlisted=unlisted, dependants_up=self._leaving_too(key))
         spec = entry.service.spec
         window = window_at(spec.schedule, wall)
         self._wait(status, backend, memory, now)
@@ -109,7 +117,7 @@ class Gatherer:
             return facts
         return replace(
             facts,
-            dependants_up=tuple([k for k in self.dependants.get(key, ()) if await self._up(k)]),
+            dependants_up=(*[k for k in self.dependants.get(key, ()) if await self._up(k)], *self._leaving_too(key)),
             withstood=self._withstood(dependants, wall),
         )
 
@@ -150,7 +158,7 @@ class Gatherer:
     async def _situation(
         self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float, *, awake: bool
     ) -> Situation:
-        sleep = entry.service.spec.sleep
+        sleep, needing = entry.service.spec.sleep, self.dependants.get(entry.key, ())
         awake_for = now - memory.epoch_since
         least = sleep.min_awake.total_seconds() if sleep.min_awake is not None else 0.0
         return Situation(
@@ -158,7 +166,9 @@ class Gatherer:
             never_sleeps=sleep.mode is SleepMode.NEVER,
             pinned_until=entry.wishes.keep_awake_until,
             awake_window_ends=window.ends if window is not None and window.awake else None,
-            dependants_awake=tuple([k for k in self.dependants.get(entry.key, ()) if awake and await self._not_asleep(k, wall)]),
+            dependants_awake=()
+            if not awake
+            else (*[k for k in needing if await self._not_asleep(k, wall)], *self.former.get(entry.key, ())),
             min_awake_left=least - awake_for,
         )
 
@@ -220,10 +230,29 @@ class Gatherer:
         said = [r for r in status.gateways if r.kind is ReportKind.BUSY and r.epoch == status.epoch]
         return any(r.holding for r in said) or (bool(said) and (await self.observe(key)).desired > 0)
 
+    def _forget_former(self, key: Key) -> None:
+        """Who depended on `key` by an earlier definition does so no more once it has been asleep."""
+        awake = frozenset(each for each in self.former.get(key, ()) if self._up_by_status(each))
+        if awake:
+            self.former[key] = awake
+        else:
+            self.former.pop(key, None)
+
+    def _leaving_too(self, key: Key) -> tuple[Key, ...]:
+        """What depended on it by an earlier definition, and is on its way out: a forced sleep waits for that too, as it does not last."""
+        return tuple(each for each in self.former.get(key, ()) if each not in self.snapshot.entries or self._drains(each))
+
+    def _drains(self, key: Key) -> bool:
+        status = self.board.view(key)
+        return status is not None and status.serving is Serving.DRAINING
+
+    def _up_by_status(self, key: Key) -> bool:
+        status = self.board.view(key)
+        return status is not None and status.serving is not Serving.ASLEEP
+
     async def _up(self, key: Key) -> bool:
         """It serves, runs, or is to run."""
-        status = self.board.view(key)
-        if status is not None and status.serving is not Serving.ASLEEP:
+        if self._up_by_status(key):
             return True
         backend = await self.observe(key)
         return backend.desired > 0 or bool(backend.instances)

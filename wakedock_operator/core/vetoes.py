@@ -86,7 +86,7 @@ def needed(s: Situation) -> Veto | None:
     if not s.dependants_awake:
         return None
     names = ", ".join(str(key) for key in s.dependants_awake)
-    return Veto(VetoReason.DEPENDANT_AWAKE, f"needed by {names}, which is not asleep")
+    return Veto(VetoReason.DEPENDANT_AWAKE, f"needed by {names}, which {'is' if len(s.dependants_awake) == 1 else 'are'} not asleep")
 
 
 def young(s: Situation) -> Veto | None:
