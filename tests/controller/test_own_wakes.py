@@ -359,3 +359,21 @@ async def test_so_does_the_end_of_a_suspension(machine: Machine):
     await machine.settle()
     assert machine.condition("Ready").status == "True"
     assert await machine.ask() == Granted()
+
+
+@pytest.mark.parametrize("wanted", ["pin", "schedule"])
+@pytest.mark.parametrize("why", ["suspended", "failing"])
+async def test_a_wake_that_waits_in_vain_for_a_dependency_is_tried_ever_more_seldom(machine: Machine, wanted: str, why: str):
+    if why == "failing":
+        machine.workloads.refused_starts[DB] = broken()
+    await machine.start(
+        service(DB, hosts=[], suspend=why == "suspended"), service(dependsOn=["db"], schedule=[OPEN] if wanted == "schedule" else [])
+    )
+    if wanted == "pin":
+        await machine.catalog.ask(HELLO, keep_awake_until=machine.now + HOUR)
+    await asyncio.sleep(300)
+    assert machine.status().failures in range(5, 12)
+    assert len(machine.board.writes) < 150
+    machine.workloads.refused_starts.clear()
+    machine.catalog.define(service(DB, hosts=[], app={"command": ["y"]}))
+    await machine.until(Serving.AWAKE, within=1)

@@ -29,6 +29,8 @@ def decide(facts: Facts, status: Status) -> Step:
         return _stop(facts, status) if running else _settle_wishes(facts, status)
     if up(facts, status):
         return wake(facts, status, asked_by(status) if wanted is None else wanted)
+    if not busy and not running and not facts.may_start:
+        return Rest()
     failure = given_up(facts, status)
     if failure is not None:
         return give_up(facts, status, failure)
