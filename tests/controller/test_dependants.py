@@ -3,17 +3,19 @@
 import asyncio
 from datetime import timedelta
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from tests.machine import DB, HELLO, SHOP, Machine, in_fake_time, service
+from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.questions import Granted
-from wakedock_operator.core.status import Serving, Status
-from wakedock_operator.resource import Key
+from wakedock_operator.core.status import DrainReason, Serving, Status
+from wakedock_operator.resource import Key, WakeService
 
 pytestmark = in_fake_time
 
+OPEN = {"from": "12:03", "to": "12:06", "state": "Awake"}
+SHUT = {"from": "12:04", "to": "12:08", "state": "Asleep"}
 WEB, API = Key("default", "web"), Key("default", "api")
 
 
@@ -148,6 +150,8 @@ class Restless:
     def look(self, key: Key, new: Status) -> None:
         """Nothing goes to sleep while what depends on it serves or runs, and nothing is stopped under a request."""
         before = self.machine.board.view(key)
+        if new.drain is not None and new.drain.reason is DrainReason.START_FAILED:
+            return  # nothing of it runs
         if before is not None and new.serving is Serving.ASLEEP and before.serving is not Serving.ASLEEP:
             up = [each for each in self.NEEDS if key in self.needed(each) and (self.serves(each) or self.machine.runs(each))]
             if up or self.in_flight[key]:
@@ -204,6 +208,95 @@ class Restless:
             await self.machine.kill("controller")
             await asyncio.sleep(self.random.uniform(0, 3))
             self.machine.start_controller()
+
+
+class Whims:
+    """People who pin, wake, put to sleep, suspend and change services at random, some with schedules; starts that fail, and crashes."""
+
+    def __init__(self, restless: Restless) -> None:
+        self.machine, self.random, self.asked = restless.machine, restless.random, 0
+        self.specs: dict[Key, dict[str, Any]] = {key: {"dependsOn": [n.name for n in needs]} for key, needs in restless.NEEDS.items()}
+        for key, windows in ((WEB, [OPEN]), (DB, [SHUT]), (API, [OPEN, SHUT])):
+            self.specs[key]["schedule"] = self.random.choice((windows, []))
+
+    def services(self) -> list[WakeService]:
+        return [service(key, **spec) for key, spec in self.specs.items()]
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self.random.uniform(0, 20))
+            self.asked += 1
+            key, number = self.random.choice(tuple(self.specs)), str(self.asked)
+            match self.random.randrange(9):
+                case 0:
+                    until = self.machine.now + timedelta(seconds=self.random.uniform(5, 90))
+                    await self.machine.catalog.ask(key, keep_awake_until=until)
+                case 1:
+                    await self.machine.catalog.ask(key, unpin=True)
+                case 2:
+                    await self.machine.catalog.ask(key, wake=number)
+                case 3:
+                    await self.machine.catalog.ask(key, sleep=number)
+                case 4:
+                    self.change(key, suspend=not self.specs[key].get("suspend", False))
+                case 5:
+                    self.change(key, app={"command": [number]})
+                case 6:
+                    self.machine.workloads.refused_starts[key] = broken(self.asked)
+                case 7:
+                    self.machine.workloads.refused_starts.clear()
+                case _ if self.machine.runs(key):
+                    self.machine.workloads.crash(key, self.machine.instance(key))
+
+    def change(self, key: Key, **fields: Any) -> None:
+        self.specs[key] |= fields
+        self.machine.catalog.define(*self.services())
+
+    def end(self) -> None:
+        """Nobody wants anything any more."""
+        self.machine.workloads.refused_starts.clear()
+        for spec in self.specs.values():
+            spec.pop("suspend", None)
+        self.machine.catalog.define(*self.services())
+
+
+async def asks(machine: Machine, key: Key, random: Random, held: list[float]) -> None:
+    """A client that takes any answer."""
+    while True:
+        await asyncio.sleep(random.choice((0.05, 0.05, random.uniform(0, 40))))
+        asked = machine.time
+        if machine.edge.steering(key) is None:
+            await machine.ask(key)
+        else:
+            machine.request(key)
+        held.append(machine.time - asked)
+        await machine.settle()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_people_want_the_order_is_kept_and_everything_comes_to_rest(machine: Machine, seed: int):
+    restless = Restless(machine, seed)
+    whims = Whims(restless)
+    await machine.start(*whims.services())
+    backends = [asyncio.create_task(restless.backend(key)) for key in Restless.NEEDS]
+    clients = [asyncio.create_task(asks(machine, key, restless.random, restless.held)) for key in Restless.NEEDS]
+    unrest = [asyncio.create_task(whims.run()), asyncio.create_task(restless.killer())]
+    await asyncio.sleep(500)
+    for task in (*unrest, *clients):
+        task.cancel()
+    await asyncio.wait((*unrest, *clients))
+    if "controller" not in machine._tasks:
+        machine.start_controller()
+    whims.end()
+    await asyncio.sleep(600)
+    assert [wrong for wrong in restless.wrong if "goes to sleep" in wrong] == []
+    assert not [task for task in backends if task.done()]
+    assert max(restless.held) < 3 * machine.options.drain_patience
+    assert {key: machine.serving(key) for key in Restless.NEEDS} == dict.fromkeys(Restless.NEEDS, Serving.ASLEEP)
+    assert len(machine.board.writes) < 1000, "something was written again and again"
+    for task in backends:
+        task.cancel()
+    await asyncio.wait(backends)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -299,3 +392,15 @@ async def test_and_needs_it_no_more_when_it_wakes_again(machine: Machine):
     machine.edge.busy(HELLO, 1)
     await machine.asleep(DB)
     assert machine.serving() is Serving.AWAKE
+
+
+async def test_no_dependency_sleeps_before_the_last_process_of_what_depends_on_it_has_ended(machine: Machine):
+    await machine.start(service(DB, hosts=[], idleTimeout="1s"), service(HELLO, dependsOn=["db"]))
+    instance = await machine.woken()
+    machine.workloads.prompt = False
+    await machine.asleep()
+    await asyncio.sleep(30)
+    assert (machine.serving(DB), stops(machine)) == (Serving.AWAKE, ["hello"])
+    assert machine.condition("SleepBlocked", DB).reason == "DependantAwake"
+    machine.workloads.vanish(HELLO, instance)
+    await machine.asleep(DB)

@@ -113,7 +113,8 @@ class Gatherer:
             may_start=status is None or memory.may_start(status, now),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
-        if status is None or not (status.leaving or controller.forced_by(facts, status) is not None):
+        idle = awake and all(status is not None and status.report_of(g) is ReportKind.IDLE for g in gateways)
+        if status is None or not (idle or status.leaving or controller.forced_by(facts, status) is not None):
             return facts
         return replace(
             facts,

@@ -36,6 +36,8 @@ def decide(facts: Facts, status: Status) -> Step:
     veto = _gateways_veto(facts, status)
     if veto is not None:
         return Rest(veto)
+    if facts.dependants_up:
+        return Rest(dependants_first(facts))
     if facts.asks_app:
         if facts.vetoed is None:
             return AskApp()

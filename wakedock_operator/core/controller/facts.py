@@ -36,7 +36,7 @@ class Facts:
     window: Window | None = None
     """The schedule's present window."""
     dependants_up: tuple[Key, ...] = ()
-    """What depends on it and is not asleep, or still runs: a forced sleep waits for these."""
+    """What depends on it and is not asleep, or still runs: a sleep waits for these."""
     withstood: bool = False
     """Requests to something that was put to sleep for it have waited for too long, or that is wanted by something newer."""
     dependency_sleeps: bool = False
