@@ -377,3 +377,62 @@ async def test_a_wake_that_waits_in_vain_for_a_dependency_is_tried_ever_more_sel
     machine.workloads.refused_starts.clear()
     machine.catalog.define(service(DB, hosts=[], app={"command": ["y"]}))
     await machine.until(Serving.AWAKE, within=1)
+
+
+@pytest.mark.parametrize("how", ["suspended", "failing"])
+async def test_nothing_is_started_again_and_again_for_what_cannot_be_woken(machine: Machine, how: str):
+    if how == "failing":
+        machine.workloads.refused_starts[SHOP] = broken()
+    await machine.start(
+        service(DB, hosts=[], idleTimeout="5s"),
+        service(SHOP, dependsOn=["db"], suspend=how == "suspended"),
+        service(dependsOn=["shop"], schedule=[OPEN]),
+    )
+    await asyncio.sleep(600)
+    before = machine.workloads.did("start", DB)
+    await asyncio.sleep(600)
+    assert machine.workloads.did("start", DB) - before < (3 if how == "suspended" else 25)
+
+
+@pytest.mark.parametrize("by", ["schedule", "pin"])
+async def test_a_dependency_is_not_kept_for_a_wish_that_has_ended(machine: Machine, by: str):
+    machine.workloads.refused_starts[HELLO] = broken()
+    window = {**OPEN, "to": "12:30"}
+    await machine.start(service(DB, hosts=[]), service(dependsOn=["db"], schedule=[window] if by == "schedule" else []))
+    if by == "pin":
+        await machine.catalog.ask(HELLO, keep_awake_until=machine.now + timedelta(minutes=30))
+    await asyncio.sleep(20 * 60)
+    assert machine.serving(DB) is Serving.AWAKE
+    await asyncio.sleep(3600)
+    assert machine.serving(DB) is Serving.ASLEEP
+
+
+@pytest.mark.parametrize("by", ["schedule", "pin", "request"])
+async def test_what_waits_for_something_whose_definition_is_removed_waits_no_more(machine: Machine, by: str):
+    machine.workloads.prompt = False
+    await machine.start(service(DB, hosts=[]), service(dependsOn=["db"], schedule=[OPEN] if by == "schedule" else []))
+    if by == "pin":
+        await machine.catalog.ask(HELLO, keep_awake_until=machine.now + HOUR)
+    client = machine.ask() if by == "request" else None
+    await asyncio.sleep(1)
+    machine.workloads.appear(DB)
+    await asyncio.sleep(10)
+    machine.workloads.prompt = True
+    machine.catalog.end(DB)
+    await machine.until(Serving.AWAKE, within=5)
+    assert client is None or await client == Granted()
+
+
+@pytest.mark.parametrize("by", ["schedule", "pin"])
+async def test_what_is_kept_awake_comes_back_after_a_crash_ever_more_seldom(machine: Machine, by: str):
+    await machine.start(service(hosts=[], schedule=[OPEN] if by == "schedule" else []))
+    if by == "pin":
+        await machine.catalog.ask(HELLO, keep_awake_until=machine.now + HOUR)
+    await machine.until(Serving.AWAKE)
+    for _ in range(60):
+        if machine.runs():
+            machine.workloads.crash(HELLO, machine.instance())
+        await asyncio.sleep(1)
+    assert machine.workloads.did("start") in range(5, 10)
+    await asyncio.sleep(120)
+    assert machine.runs()

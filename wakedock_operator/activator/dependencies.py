@@ -23,7 +23,9 @@ class Dependencies:
 
     def take(self, snapshot: Snapshot) -> None:
         """Read the dependencies anew."""
-        self._dependants = dependants({key: entry.service for key, entry in snapshot.entries.items()})
+        before, self._dependants = self._dependants, dependants({key: entry.service for key, entry in snapshot.entries.items()})
+        for key in before.keys() - self._dependants.keys():
+            self._add(before[key])
         for key, service in self._services.items():
             if not service.needed_by <= frozenset(self._dependants.get(key, ())):
                 service.needed_by.intersection_update(self._dependants.get(key, ()))
@@ -62,7 +64,7 @@ class Dependencies:
         ready = True
         for dependency in service.entry.service.spec.depends_on:
             other = self._services.get(Key(service.key.namespace, dependency.name))
-            if other is None:
+            if other is None or other.entry is None:
                 continue
             together = dependency.wait is DependencyWait.STARTED
             needs = service.key in other.needed_by

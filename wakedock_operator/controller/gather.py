@@ -97,7 +97,7 @@ class Gatherer:
             dependency_rests=_rests(needed),
             dependencies_ready=all([await self._serves(k) for k in self.dependencies(key)]),
             dependency_failed=self._dependency_failed(key, wall),
-            needed=not serves and any(self._wants(k, wall) for k in dependants),
+            needed=not serves and bool(self._wanted_above(key, wall)),
             supports=asleep and any(self._awake(k) for k in self.dependants.get(key, ())),
             kept_awake=pinned or (closed and any(self._awake(k) and self._keeps(k, wall) for k in dependants)),
             mended=memory.mended,
@@ -159,7 +159,7 @@ class Gatherer:
     async def _situation(
         self, entry: Entry, memory: Memory, window: Window | None, wall: datetime, now: float, *, awake: bool
     ) -> Situation:
-        sleep, needing = entry.service.spec.sleep, self.dependants.get(entry.key, ())
+        sleep = entry.service.spec.sleep
         awake_for = now - memory.epoch_since
         least = sleep.min_awake.total_seconds() if sleep.min_awake is not None else 0.0
         return Situation(
@@ -167,9 +167,7 @@ class Gatherer:
             never_sleeps=sleep.mode is SleepMode.NEVER,
             pinned_until=entry.wishes.keep_awake_until,
             awake_window_ends=window.ends if window is not None and window.awake else None,
-            dependants_awake=()
-            if not awake
-            else (*[k for k in needing if await self._not_asleep(k, wall)], *self.former.get(entry.key, ())),
+            dependants_awake=await self._dependants_awake(entry.key, wall) if awake else (),
             min_awake_left=least - awake_for,
         )
 
@@ -215,11 +213,24 @@ class Gatherer:
     def _dependency_failed(self, key: Key, wall: datetime) -> str:
         """The first dependency that cannot be woken at present, and why."""
         for each in self.dependencies(key):
-            entry = self.snapshot.entries.get(each)
-            why = controller.unwakeable(self.board.view(each), suspended=entry is not None and entry.service.spec.suspend, now=wall)
+            why = self._unwakeable(each, wall)
             if why:
                 return f"{each}, on which it depends, {why}"
         return ""
+
+    async def _dependants_awake(self, key: Key, wall: datetime) -> tuple[Key, ...]:
+        """What keeps it from idleness: who depends on it and is not asleep, or is to be woken through others that depend on it."""
+        direct = [each for each in self.dependants.get(key, ()) if await self._not_asleep(each, wall)]
+        return (*direct, *self.former.get(key, ())) or self._wanted_above(key, wall)
+
+    def _wanted_above(self, key: Key, wall: datetime) -> tuple[Key, ...]:
+        """What depends on it and is to be woken without a request, as far as all in between can be woken at present."""
+        above = reached(key, lambda each: (k for k in self.dependants.get(each, ()) if not self._unwakeable(k, wall)))
+        return tuple(each for each in above if self._wants(each, wall))
+
+    def _unwakeable(self, key: Key, wall: datetime) -> str:
+        entry = self.snapshot.entries.get(key)
+        return controller.unwakeable(self.board.view(key), suspended=entry is not None and entry.service.spec.suspend, now=wall)
 
     async def _not_asleep(self, key: Key, wall: datetime) -> bool:
         """It serves, or it is waking: somebody waits for it, it is started, or wanted. A wake that was left before its start is none."""

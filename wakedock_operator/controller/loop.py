@@ -139,7 +139,11 @@ class Controller:
 
     def _take(self, snapshot: Snapshot) -> None:
         before = self._gatherer.snapshot
+        # Asked before the definitions are gone: what waits for one that has ended waits no more.
+        related = [each for key in before.entries.keys() - snapshot.entries.keys() for each in self._gatherer.related(key)]
         self._gatherer.take(snapshot)
+        for each in related:
+            self._queue.add(each)
         self._telling.taken(before, snapshot)
         if not snapshot.defines_as(before):
             entries = snapshot.entries.values()
@@ -332,9 +336,13 @@ class Controller:
         """Publish the conditions if they changed; returns when to look again."""
         if facts.status is None:
             return None
-        if not facts.dependencies_ready and facts.defined and controller.wanted_by(facts, facts.status) is not None:
+        wanted = facts.status.serving is Serving.ASLEEP and controller.wanted_by(facts, facts.status) is not None
+        if wanted and not facts.dependencies_ready:
             for each in self._gatherer.dependencies(key):
                 self._queue.add(each)  # needed from now on, which nothing but this look shows
+        if memory.wanted and not wanted:
+            self._touch_related(key)  # needed no more, which nothing else shows either
+        memory.wanted = wanted
         await self._publish(key, facts, step, memory)
         self._telling.crashed(key, facts, memory)
         return self._next_look(key, facts, step, memory)
@@ -364,13 +372,16 @@ class Controller:
                 times.append(now + (edge - facts.now).total_seconds())
         status = facts.status
         times.append(memory.postponed_until)
+        pin = facts.situation.pinned_until
+        if pin is not None:
+            times.append(now + (pin - facts.now).total_seconds())
         if status is not None and status.serving is Serving.AWAKE and memory.restarts:
             times.append(memory.restarted_at + backoff(memory.restarts))
         if memory.unmade is not None or facts.backend.undone:
             times.append(memory.make_again)
         if memory.waiting_since is not None:
             times.append(memory.waiting_since + facts.timeout + LOOK_AGAIN)
-        if status is not None and status.drain is not None and status.drain.reason is DrainReason.START_FAILED:
+        if status is not None and status.serving is not Serving.AWAKE and status.failures:
             times.append(memory.epoch_since + memory.backoff_of(status))
         return min((t for t in times if t > now), default=None)
 

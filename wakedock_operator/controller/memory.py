@@ -6,6 +6,8 @@ from datetime import datetime
 from wakedock_operator.core.backoff import backoff
 from wakedock_operator.core.status import Serving, Status
 
+CRASH_LOOP = 60.0
+"""A crash that follows a restart sooner than this is followed by a longer back-off. Seconds."""
 VETO_HOLDS = 10.0
 """Seconds for which an app's veto is taken as said."""
 
@@ -46,6 +48,8 @@ class Memory:
     """A definition changed that its last failure may have come from."""
     postponed_until: float = 0.0
     """Until when a changed definition that gave way to requests is not tried again."""
+    wanted: bool = False
+    """Asleep, it was to be woken without a request at the last look."""
     crash: str = ""
     """The last crash that was recorded."""
 
@@ -63,6 +67,8 @@ class Memory:
         """This controller starts it, or starts again what crashed while awake."""
         self.started = True
         if status is not None and status.serving is Serving.AWAKE:
+            if now - self.restarted_at > CRASH_LOOP + backoff(self.restarts):
+                self.restarts = 0
             self.restarts, self.restarted_at = self.restarts + 1, now
 
     def may_start(self, status: Status, now: float) -> bool:

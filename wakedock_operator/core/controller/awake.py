@@ -10,7 +10,7 @@ from .dependants import GIVES_WAY, dependants_first
 from .facts import Facts
 from .steps import AskApp, Rest, Step, Write
 from .waking import handled_awake, start
-from .wishes import forced_by
+from .wishes import forced_by, kept
 
 UNDONE_SLEEPS = 3
 """Sleeps in a row that one and the same undoes, after which it is left awake."""
@@ -25,8 +25,9 @@ def decide(facts: Facts, status: Status) -> Step:
         return _force(facts, status, drain)
     if status.drain is not None:
         return Write(replace(status, drain=None))
-    if facts.needed and facts.backend.generation is None and not any(i.ready for i in facts.backend.live):
-        return start(facts)  # it crashed, and nobody's request brings it back
+    crashed = facts.backend.generation is None and not any(i.ready for i in facts.backend.live)
+    if crashed and (facts.needed or kept(facts)):
+        return start(facts)  # no request of anybody need ever come
     handled = handled_awake(facts, status)
     if handled != status.handled:
         return Write(replace(status, handled=handled))

@@ -66,6 +66,12 @@ def overrules(facts: Facts, status: Status) -> bool:
     return newer and ended_by(facts) is None
 
 
+def kept(facts: Facts) -> bool:
+    """Whether it is pinned, or kept awake by its schedule."""
+    pin, window = facts.situation.pinned_until, facts.window
+    return (pin is not None and pin > facts.now) or (window is not None and window.awake)
+
+
 def _asked_to_wake(facts: Facts, status: Status) -> bool:
     return facts.wake_wish not in {"", status.handled.wake}
 
