@@ -4,7 +4,8 @@ import pytest
 
 from tests.machine import HELLO, SHOP, service
 from wakedock_operator.activator.questions import Question, Refusal, RefusalReason
-from wakedock_operator.activator.service import CRASH_LOOP, Attempt, Service
+from wakedock_operator.activator.service import Attempt, Service
+from wakedock_operator.core.backoff import CRASH_LOOP
 from wakedock_operator.core.idleness import Idleness
 from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.status import Asker, Drain, DrainReason, Failure, FailureReason, Serving, Status

@@ -298,6 +298,16 @@ ASLEEP = [
         id="as long as patience lasts",
     ),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, dependency_sleeps=True), Fence(), id="or until the word was said"),
+    pytest.param(
+        facts(Stage.ASLEEP, replace(WOKEN, overdue=True)),
+        Say(BUSY, holding=False, overdue=True),
+        id="that patience ended stands for the epoch",
+    ),
+    pytest.param(
+        facts(Stage.ASLEEP, replace(WOKEN, overdue=True, epoch=EPOCH - 1), held=True),
+        Say(BUSY, holding=True),
+        id="and for no later one",
+    ),
     pytest.param(facts(Stage.ASLEEP, says(BUSY), held=True), Say(BUSY, holding=True), id="Wake 1: that something is held is added"),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True), Fence(), id="Wake 2: fence"),
     pytest.param(facts(Stage.ASLEEP, WOKEN, held=True, memory=FENCED, backend=None), Observe(), id="then look again"),

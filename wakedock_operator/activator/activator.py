@@ -211,7 +211,7 @@ class Activator:
             backend=service.backend,
             answered=service.answered,
             dependencies_ready=dependencies_ready,
-            dependency_sleeps=self._dependencies.sleep(service),
+            dependency_sleeps=self._dependencies.any_leaving(service),
             may_start=now >= service.refused_until,
             stopping=now < self._stopped_by(service, status),
         )
@@ -226,7 +226,7 @@ class Activator:
         now = self.clock.monotonic()
         times = [service.refused_until, service.visited_until]
         since = service.asked_since(now)
-        if since is not None and status is not None and (status.forced or self._dependencies.sleep(service)):
+        if since is not None and status is not None and (status.forced or self._dependencies.any_leaving(service)):
             times.append(since + self.options.drain_patience)
         if since is not None and status is not None:
             times.append(self._stopped_by(service, status))

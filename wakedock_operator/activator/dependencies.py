@@ -33,7 +33,7 @@ class Dependencies:
 
     def mended(self, key: Key) -> None:
         """The definition of `key` changed: what failed by the one before is tried anew, and so is what failed with it."""
-        for each in (key, *reached(key, lambda each: self._dependants.get(each, ()))):
+        for each in (key, *self._all_dependants(key)):
             service = self._services.get(each)
             failed_with = service is not None and service.failure is not None and service.failure.reason is FailureReason.DEPENDENCY_FAILED
             if service is not None and (each == key or failed_with):
@@ -42,7 +42,7 @@ class Dependencies:
 
     def changed(self, key: Key) -> None:
         """Something about `key` changed: what waits for it, or works with it, looks again."""
-        dependants = (self._services.get(k) for k in reached(key, lambda each: self._dependants.get(each, ())))
+        dependants = (self._services.get(k) for k in self._all_dependants(key))
         self._add(s.key for s in dependants if s is not None and (s.attempt is not None or s.steering is not None))
 
     def moved(self, service: Service) -> None:
@@ -85,10 +85,13 @@ class Dependencies:
                 self._queue.add(other.key)
         return ready
 
-    def sleep(self, service: Service) -> bool:
+    def any_leaving(self, service: Service) -> bool:
         """Whether something that `service` depends on, directly or not, sleeps by force as soon as `service` does."""
         statuses = (self._board.view(each) for each in reached(service.key, self._needed) if self._entry(each) is not None)
         return any(status is not None and status.leaving for status in statuses)
+
+    def _all_dependants(self, key: Key) -> Iterable[Key]:
+        return reached(key, lambda each: self._dependants.get(each, ()))
 
     def _needed(self, key: Key) -> tuple[Key, ...]:
         entry = self._entry(key)

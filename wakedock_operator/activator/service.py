@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from wakedock_operator.core.backoff import backoff
+from wakedock_operator.core.backoff import CRASH_LOOP, backoff
 from wakedock_operator.core.gateway import Memory
 from wakedock_operator.core.idleness import Idleness
 from wakedock_operator.core.observation import Observation
@@ -16,8 +16,6 @@ from .questions import Phase, Question, Refusal, RefusalReason
 
 IN_VAIN = 10.0
 """Seconds for which a request waits for an app that is awake and does not answer, before its status says so."""
-CRASH_LOOP = 60.0
-"""Seconds: a crash that follows another one, or the back-off after it, sooner than this is started again only after a back-off."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from wakedock_operator.core import controller
 from wakedock_operator.core.dependencies import dependants, reached
 from wakedock_operator.core.observation import NOTHING, Observation
 from wakedock_operator.core.schedule import Window, window_at
-from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status
+from wakedock_operator.core.status import ReportKind, Serving, Status
 from wakedock_operator.core.vetoes import Situation
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Entry, Snapshot
@@ -76,7 +76,6 @@ class Gatherer:
         awake = status is not None and status.serving is Serving.AWAKE
         serves = awake and any(i.ready for i in backend.live)
         closed = window is not None and not window.awake
-        pinned = entry.wishes.keep_awake_until is not None and entry.wishes.keep_awake_until > wall
         facts = controller.Facts(
             now=wall,
             uid=entry.uid,
@@ -94,12 +93,12 @@ class Gatherer:
             dependency_sleeps=any(each.leaving for each in needed),
             dependency_gives_way=status is not None and status.overdue and any(controller.gives_way(each) for each in needed),
             dependency_rewakes=any(each.leaving and each.drain is not None and each.drain.rewake for each in needed),
-            dependency_rests=_rests(needed),
+            dependency_rests=any(controller.rests(each) for each in needed),
             dependencies_ready=all([await self._serves(k) for k in self.dependencies(key)]),
             dependency_failed=self._dependency_failed(key, wall),
             needed=not serves and bool(self._wanted_above(key, wall)),
             supports=asleep and any(self._awake(k) for k in self.dependants.get(key, ())),
-            kept_awake=pinned or (closed and any(self._awake(k) and self._keeps(k, wall) for k in dependants)),
+            dependant_kept=closed and any(self._awake(k) and self._kept(k, wall) for k in dependants),
             mended=memory.mended,
             postponed=now < memory.postponed_until,
             fail_fast=spec.wake.fail_fast,
@@ -282,13 +281,9 @@ class Gatherer:
         status = self.board.view(key)
         return status is not None and status.serving is Serving.AWAKE
 
-    def _keeps(self, key: Key, wall: datetime) -> bool:
-        """It is pinned, or kept awake by its schedule."""
-        entry = self.snapshot.entries.get(key)
-        if entry is None:
-            return False
-        pin, window = entry.wishes.keep_awake_until, window_at(entry.service.spec.schedule, wall)
-        return (pin is not None and pin > wall) or (window is not None and window.awake)
+    def _kept(self, key: Key, wall: datetime) -> bool:
+        entry, status = self.snapshot.entries.get(key), self.board.view(key)
+        return entry is not None and status is not None and controller.kept(self._partial(entry, status, NOTHING, wall))
 
     def _wants(self, key: Key, wall: datetime) -> bool:
         """Whether `key`, asleep, is to be woken without a request for its own sake."""
@@ -312,12 +307,6 @@ class Gatherer:
             sleep_wish=entry.wishes.sleep,
             window=window_at(spec.schedule, wall),
             dependency_sleeps=any(each.leaving for each in needed),
-            dependency_rests=_rests(needed),
+            dependency_rests=any(controller.rests(each) for each in needed),
             shutdown=self.shutting_down and spec.sleep.on_exit is OnExit.SLEEP,
         )
-
-
-def _rests(needed: Iterable[Status]) -> bool:
-    """Whether one of these is asleep, or going to sleep, because somebody or its schedule wants it to."""
-    wanted = {DrainReason.REQUESTED, DrainReason.SCHEDULED, DrainReason.SCALED_TO_ZERO}
-    return any(s.drain is not None and s.drain.reason in wanted and (s.leaving or s.serving is Serving.ASLEEP) for s in needed)

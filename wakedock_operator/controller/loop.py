@@ -9,10 +9,10 @@ import structlog
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
 from wakedock_operator.core.backoff import backoff
-from wakedock_operator.core.conditions import AcceptedReason, Findings, conditions
+from wakedock_operator.core.conditions import Findings, conditions
 from wakedock_operator.core.routing import route_services
 from wakedock_operator.core.schedule import next_edge
-from wakedock_operator.core.status import DrainReason, Failure, FailureReason, Serving, Status
+from wakedock_operator.core.status import FailureReason, Serving, Status
 from wakedock_operator.ports.board import Board, Conflict
 from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.clock import Clock
@@ -25,6 +25,7 @@ from wakedock_operator.resource import Key, OnExit
 from wakedock_operator.workqueue import WorkQueue
 
 from .clock_steps import clock_steps
+from .findings import failing_of, newest_problem, unanswered
 from .gather import Gatherer
 from .memory import Memory
 from .telling import Telling
@@ -125,7 +126,7 @@ class Controller:
                 self._shown.pop(key, None)
             else:
                 self._shown[key] = status
-            if status is None or before is None or not _told_alone(before, status):
+            if status is None or before is None or not status.decides_as(before):
                 self._touch_related(key)
 
     async def _follow_clock(self) -> None:
@@ -293,9 +294,8 @@ class Controller:
         rest = after if isinstance(after, controller.Rest) else None
         new = replace(step.status, conditions=conditions(step.status, self._findings(key, facts, rest), facts.now))
         written = await self._board.swap(key, facts.status, new)
-        if _gave_way(facts.status, written):
-            memory = self._memories[key]
-            memory.postponed_until = self._clock.monotonic() + POSTPONED
+        if facts.status is not None and controller.put_off(facts.status, written):
+            self._memories[key].postponed_until = self._clock.monotonic() + POSTPONED
         self._telling.written(key, facts, written, step.what)
 
     async def _forget(self, key: Key, facts: controller.Facts) -> None:
@@ -312,8 +312,8 @@ class Controller:
 
     def _findings(self, key: Key, facts: controller.Facts, step: controller.Rest | None) -> Findings:
         entry = self._gatherer.snapshot.entries.get(key)
-        failure, failing = facts.backend.failure, _failing(facts)
-        problem, reason = _problem(entry, self._memories[key])
+        failure, failing = facts.backend.failure, failing_of(facts)
+        problem, reason = newest_problem(entry, self._memories[key])
         return Findings(
             has_hosts=entry is not None and bool(entry.service.spec.hosts),
             problem=problem,
@@ -324,7 +324,7 @@ class Controller:
             pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
             missing=failure.message if failure is not None and failure.reason is FailureReason.TARGET_MISSING else None,
-            unanswered="" if entry is None else _unanswered(entry),
+            unanswered="" if entry is None else unanswered(entry),
             crashed=None if failure is None or facts.backend.live else failure.message,
             failing=None if failing is None else failing.message,
             dependency_failed=facts.dependency_failed,
@@ -351,7 +351,7 @@ class Controller:
         status = facts.status
         if status is None:
             return
-        self._telling.failing(key, _failing(facts))
+        self._telling.failing(key, failing_of(facts))
         found = conditions(status, self._findings(key, facts, step), facts.now)
         if found != status.conditions:
             try:
@@ -384,34 +384,3 @@ class Controller:
         if status is not None and status.serving is not Serving.AWAKE and status.failures:
             times.append(memory.epoch_since + memory.backoff_of(status))
         return min((t for t in times if t > now), default=None)
-
-
-def _told_alone(before: Status, after: Status) -> bool:
-    """Whether nothing but the conditions changed, on which no decision about any other service rests."""
-    return replace(before, conditions=(), version=0) == replace(after, conditions=(), version=0)
-
-
-def _gave_way(before: Status | None, after: Status) -> bool:
-    """Whether a changed definition did not take effect for now: its drain, or the drain that was due, ended awake."""
-    if before is None or before.drain is None or after.serving is not Serving.AWAKE:
-        return False
-    return after.drain is None and before.drain.reason is DrainReason.DEFINITION_CHANGED and before.leaving
-
-
-def _problem(entry: Entry | None, memory: Memory) -> tuple[str | None, AcceptedReason]:
-    """What is wrong with what is written newest, and what that means."""
-    if entry is not None and entry.problem is None and memory.unmade is not None:
-        return memory.unmade, AcceptedReason.NOT_MADE
-    return (None, AcceptedReason.ACCEPTED) if entry is None else (entry.problem, entry.problem_reason)
-
-
-def _failing(facts: controller.Facts) -> Failure | None:
-    """Why nothing of what was started is ready."""
-    backend = facts.backend
-    return None if backend.desired == 0 or backend.rolling else backend.failure
-
-
-def _unanswered(entry: Entry) -> str:
-    port = entry.service.spec.port
-    where = "its port" if port is None else f"spec.port ({port})"
-    return f"nothing answers at {where}, or its readiness probe fails; look at what the app listens on"

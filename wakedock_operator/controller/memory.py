@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from wakedock_operator.core.backoff import backoff
+from wakedock_operator.core.backoff import CRASH_LOOP, backoff
 from wakedock_operator.core.status import Serving, Status
 
-CRASH_LOOP = 60.0
-"""A crash that follows a restart sooner than this is followed by a longer back-off. Seconds."""
 VETO_HOLDS = 10.0
 """Seconds for which an app's veto is taken as said."""
 

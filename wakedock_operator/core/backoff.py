@@ -1,6 +1,8 @@
 """How long a failing start is answered with its cause before the next one."""
 
 LONGEST = 60.0
+CRASH_LOOP = 60.0
+"""Seconds: a crash that follows another one, or the back-off after it, sooner than this is started again only after a back-off."""
 
 
 def backoff(failures: int) -> float:

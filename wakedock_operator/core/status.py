@@ -261,6 +261,10 @@ class Status:
         """True while requests have waited for too long for the sleep of a dependency, by the word of a gateway about the present epoch."""
         return any(r.overdue and r.epoch == self.epoch for r in self.gateways)
 
+    def decides_as(self, other: "Status") -> bool:
+        """Whether no decision can rest on the difference: conditions are told to people, and nothing here reads them."""
+        return replace(self, conditions=(), version=0) == replace(other, conditions=(), version=0)
+
     def report_of(self, gateway: str) -> ReportKind | None:
         """What `gateway` says about the present epoch; None for silence and for a report about another epoch."""
         entry = self.entry_of(gateway)

@@ -12,12 +12,12 @@ from wakedock_operator.core.status import Drain, DrainReason, ReportKind, Servin
 
 from . import asleep, awake, draining
 from .awake import ASK_AGAIN, UNDONE_SLEEPS
-from .dependants import gives_way
+from .dependants import gives_way, put_off, rests
 from .draining import LIST_AGAIN, SILENCE
 from .facts import Facts
 from .steps import AskApp, Fence, Forget, LastLook, Probe, Rest, Start, Step, Stop, Write
 from .waking import UNNAMED, remembering, unwakeable
-from .wishes import forced_by, overrules, wanted_by
+from .wishes import forced_by, kept, overrules, wanted_by
 
 __all__ = [
     "ASK_AGAIN",
@@ -39,7 +39,10 @@ __all__ = [
     "decide",
     "forced_by",
     "gives_way",
+    "kept",
     "overrules",
+    "put_off",
+    "rests",
     "rests_on_gateways",
     "unwakeable",
     "wanted_by",

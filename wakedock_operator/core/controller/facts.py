@@ -47,8 +47,8 @@ class Facts:
     """It does so because its definition changed, and wakes again by itself."""
     dependency_rests: bool = False
     """Something it depends on, directly or not, is asleep or going to sleep because somebody, or its schedule, wants it to."""
-    kept_awake: bool = False
-    """It is pinned, or something awake that depends on it is pinned or kept awake by its schedule."""
+    dependant_kept: bool = False
+    """Something awake that depends on it, directly or not, is pinned or kept awake by its schedule."""
     dependencies_ready: bool = True
     dependency_failed: str = ""
     """Why something that it depends on cannot be woken now; empty when it can."""

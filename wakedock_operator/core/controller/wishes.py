@@ -85,7 +85,7 @@ def _begins_to_sleep(facts: Facts, status: Status) -> bool:
     """An `Asleep` window has begun. It waits for pins, and for what a dependant is kept awake for."""
     window = facts.window
     begun = window is not None and not window.awake and window.began != status.handled.schedule
-    return begun and not facts.backend.rolling and not facts.kept_awake
+    return begun and not facts.backend.rolling and not kept(facts) and not facts.dependant_kept
 
 
 def _begins_to_wake(facts: Facts, status: Status) -> bool:
