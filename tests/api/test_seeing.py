@@ -206,8 +206,9 @@ async def test_a_sleep_is_not_foretold_where_nobody_knows_how_long_it_is_blocked
     assert (change and change.at) == expected
 
 
-async def test_a_pin_holds_until_its_end(world: World):
-    until = NOW + timedelta(hours=2)
+async def test_a_pin_holds_until_its_end_whatever_the_schedule_says(world: World):
+    until = NOW + timedelta(hours=12)
+    world.catalog.define("hello", schedule=NIGHT)
     world.catalog.entries[HELLO] = replace(world.catalog.entries[HELLO], wishes=Wishes(keep_awake_until=until))
     world.idle_since[HELLO] = NOW
     await world.show()

@@ -86,11 +86,12 @@ def _why_asleep(drain: Drain, service: WakeService | None) -> tuple[str, str]:
 
 def next_change(entry: Entry, status: Status | None, *, idle_since: datetime | None, kept_awake: bool, now: datetime) -> ChangeView | None:
     """The next change that is known in advance; None when only a request or a person can bring one, or the end of what keeps it awake."""
-    awake = status is not None and status.serving is not Serving.ASLEEP
-    changes = [*_scheduled(entry, awake=awake, now=now), *_idle(entry, status, idle_since=idle_since, kept_awake=kept_awake, now=now)]
     pin = entry.wishes.keep_awake_until
     if pin is not None and pin > now:
-        changes.append(ChangeView(at=pin, what="its pin ends"))
+        # Whatever its schedule says meanwhile waits for that.
+        return ChangeView(at=pin, what="its pin ends")
+    awake = status is not None and status.serving is not Serving.ASLEEP
+    changes = [*_scheduled(entry, awake=awake, now=now), *_idle(entry, status, idle_since=idle_since, kept_awake=kept_awake, now=now)]
     return min(changes, key=lambda change: change.at, default=None)
 
 
@@ -120,8 +121,8 @@ def _idle(entry: Entry, status: Status | None, *, idle_since: datetime | None, k
     spec = entry.service.spec
     if status is None or status.serving is not Serving.AWAKE or idle_since is None or spec.sleep.mode is SleepMode.NEVER or kept_awake:
         return
-    pin, window = entry.wishes.keep_awake_until, window_at(spec.schedule, now)
-    if (pin is not None and pin > now) or (window is not None and window.awake):
+    window = window_at(spec.schedule, now)
+    if window is not None and window.awake:
         return
     earliest = status.since + (spec.sleep.min_awake or timedelta())
     yield ChangeView(at=max(idle_since + spec.idle_timeout, earliest, now), what="it goes to sleep if no request comes")
