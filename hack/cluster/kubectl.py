@@ -3,8 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +38,6 @@ class Kubectl:
             raise ClusterError(message)
         return ended.stdout
 
-    @contextmanager
-    def following(self, *arguments: str) -> Iterator[Iterator[str]]:
-        """Run it and give its lines as they come; it is ended afterwards."""
-        command = [program(), f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-            try:
-                yield iter(process.stdout or ())
-            finally:
-                process.terminate()
-
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Apply objects, on the server's side."""
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
@@ -57,11 +46,3 @@ class Kubectl:
     def get(self, *what: str) -> Any:
         """An object, or a list of them, as the API server shows it."""
         return json.loads(self("get", *what, "--output=json"))
-
-    def post(self, path: str, body: Mapping[str, Any]) -> None:
-        """Send an object to a path of the API server, such as a subresource."""
-        self("create", "--raw", path, "--filename=-", stdin=json.dumps(body))
-
-    def raw(self, path: str) -> str:
-        """What the API server answers to a GET of `path`."""
-        return self("get", "--raw", path)

@@ -206,7 +206,7 @@ async def test_what_is_in_flight_is_waited_for_and_what_comes_is_held(machine: M
     await until_forced_drain(machine)
     client = machine.ask()
     await asyncio.sleep(PATIENCE - 1)
-    assert (machine.serving(), machine.said(), client.done()) == (Serving.DRAINING, None, False)
+    assert (machine.serving(), machine.said(), client.done()) == (Serving.DRAINING, ReportKind.IN_FLIGHT, False)
     machine.edge.busy(HELLO, 0)
     assert await client == Granted()
     assert (machine.workloads.did("stop"), machine.workloads.did("start")) == (1, 2)
@@ -260,8 +260,9 @@ async def test_without_held_requests_a_forced_drain_waits_for_ever(machine: Mach
     with machine.counted() as work:
         await asyncio.sleep(3600)
     assert machine.serving() is Serving.DRAINING
-    assert work.writes == 0
+    assert work.writes == 2, "the gateway says once that something is in flight, and the status tells people once"
     assert work.looks < 3700
+    assert "still in flight at gateway local" in machine.condition("SleepBlocked").message
     machine.edge.busy(HELLO, 0)
     await machine.asleep()
 

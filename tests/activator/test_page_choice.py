@@ -41,6 +41,12 @@ async def test_only_opening_a_page_gets_the_waiting_page(method: str, accept: st
         assert answer == await outcome(web, x_wakedock_method=method, accept=accept, sec_fetch_mode=mode, sec_fetch_dest=dest)
 
 
+@pytest.mark.parametrize("on_cold", ["Auto", "Page"])
+async def test_a_websocket_is_held_whatever_its_client_accepts(on_cold: str):
+    async with activator(wake_service(wake={"onCold": on_cold})) as web:
+        assert await outcome(web, x_wakedock_method="GET", accept=HTML, x_wakedock_upgrade="websocket") == "held"
+
+
 @pytest.mark.parametrize(
     "on_cold,method,accept,mode,answer",
     [

@@ -41,7 +41,7 @@ async def test_the_page_is_503_that_nobody_keeps():
     assert said == {
         "Cache-Control": "no-store",
         "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-        "base-uri 'none'; form-action 'none'",
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         "Referrer-Policy": "no-referrer",
         "Retry-After": "7",
         "Vary": "Accept, Sec-Fetch-Mode, Sec-Fetch-Dest",

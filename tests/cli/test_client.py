@@ -42,6 +42,15 @@ def collect(client: Client, *, within: float | None = None) -> list[object]:
     return list(client.watch(within=within))
 
 
+async def test_what_a_terminal_would_obey_is_made_visible(runtime_dir: Path):
+    """An app's last words before a crash are in answers, and clients may have chosen these."""
+    said = '{"message": "exit\\u001b]0;owned\\u0007 \\u202etxt.exe\\n\\tnext: é", "log": ["\\u009b2J"]}'.encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said)
+    async with answering(runtime_dir / "s", answer) as client:
+        seen = await asyncio.to_thread(client.get, "/api/v1/services/default/hello")
+    assert seen == {"message": "exit\ufffd]0;owned\ufffd \ufffdtxt.exe\n\tnext: é", "log": ["\ufffd2J"]}
+
+
 async def test_a_stream_that_ends_means_that_wakedock_has_stopped(runtime_dir: Path):
     async with answering(runtime_dir / "s", SSE + chunk(EVENT) + b"0\r\n\r\n") as client:
         with pytest.raises(NotRunning, match="has stopped"):

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -274,6 +275,17 @@ async def test_a_pin_keeps_awake_until_it_is_taken_off(run: Run, running: Path, 
     assert world.catalog.entries[HELLO].wishes.keep_awake_until is None
 
 
+async def test_a_pin_that_is_over_before_it_is_told(run: Run, running: Path, world: World, monkeypatch: pytest.MonkeyPatch):
+    ask = world.catalog.ask
+
+    async def ask_slowly(*what: Any, **wish: Any) -> None:
+        await ask(*what, **wish)
+        world.clock.moment += timedelta(seconds=1)
+
+    monkeypatch.setattr(world.catalog, "ask", ask_slowly)
+    assert (await run("pin", "hello", "--for", "1ms")).stdout == "hello was pinned awake; that is over already\n"
+
+
 async def test_a_pin_that_a_restart_forgets_is_warned_about(run: Run, running: Path, world: World):
     world.catalog.disk_full = True
     assert "warning: in force now" in (await run("pin", "hello", "--for", "2h")).stderr
@@ -348,6 +360,13 @@ async def test_check_is_content_with_what_is_right(run: Run, definitions: Path):
     (definitions / "hello.yaml").write_text(GOOD)
     result = await run("check", "-f", str(definitions))
     assert (result.exit_code, result.stdout) == (0, "no mistakes\n")
+
+
+async def test_check_says_that_there_is_nothing_to_check(run: Run, definitions: Path):
+    empty = definitions / "empty"
+    empty.mkdir()
+    result = await run("check", "-f", str(empty))
+    assert (result.exit_code, result.stdout) == (0, "no YAML files there, so nothing to check\n")
 
 
 async def test_check_names_file_line_field_and_the_nearest_one(run: Run, definitions: Path):

@@ -33,6 +33,14 @@ def logged(log_format: LogFormat, level: LogLevel = LogLevel.INFO) -> str:
     return out.getvalue()
 
 
+def test_a_terminal_obeys_nothing_that_an_app_said():
+    out = io.StringIO()
+    set_up_logging(log_format=LogFormat.CONSOLE, level=LogLevel.INFO, stream=out)
+    structlog.get_logger("x").warning("app ended by itself", message="\x1b[2J gone")
+    assert "\x1b" not in out.getvalue()
+    assert "\ufffd[2J gone" in out.getvalue()
+
+
 @pytest.mark.parametrize("log_format", [LogFormat.JSON, LogFormat.AUTO], ids=["asked for", "not on a terminal"])
 def test_machines_get_one_object_per_line(log_format: LogFormat):
     lines = [json.loads(line) for line in logged(log_format).splitlines()]

@@ -10,6 +10,7 @@ import pytest
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import NODE, Layout
 from tests.audit import ScaleWrite, scale_writes
+from tests.cluster.api import api
 from tests.cluster.daemons import Daemons
 from tests.cluster.installation import NAMESPACE, Installation
 from tests.cluster.workloads import Ledger
@@ -72,7 +73,7 @@ def written_scales(kubectl: Kubectl) -> Callable[[], list[ScaleWrite]]:
     """Gives the writes to `/scale` in the test's namespace up to now. Kubelet shows the log, so a kubeconfig suffices."""
     node = kubectl("get", "nodes", "--output=jsonpath={.items[0].metadata.name}")
     log = f"/api/v1/nodes/{node}/proxy/logs/kubernetes/audit.log"
-    return lambda: scale_writes(kubectl.raw(log).splitlines(), namespace=kubectl.namespace)
+    return lambda: scale_writes(api(kubectl.kubeconfig).get(log).text.splitlines(), namespace=kubectl.namespace)
 
 
 @pytest.fixture

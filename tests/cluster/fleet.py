@@ -8,10 +8,13 @@ from typing import Any
 
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import ClusterError
+from tests.cluster.api import watch
 from tests.cluster.workloads import workload
 
 Object = dict[str, Any]
 GROUP, KIND, PLURAL = "test.wakedock.dev", "Fleet", "fleets"
+WATCHED = 2
+"""How many seconds the controller watches before it looks whether it has ended."""
 _ANYTHING = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 DEFINITION: Object = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -58,7 +61,6 @@ def fleets(kubectl: Kubectl) -> Iterator[None]:
     try:
         yield
     finally:
-        # The end of the kind is the end of the controller's watch.
         ended.set()
         kubectl("delete", f"customresourcedefinition/{PLURAL}.{GROUP}", "--timeout=60s")
         controller.join()
@@ -67,19 +69,15 @@ def fleets(kubectl: Kubectl) -> Iterator[None]:
 
 
 def _control(kubectl: Kubectl, ended: threading.Event, failures: list[ClusterError]) -> None:
-    path = f"/apis/{GROUP}/v1/namespaces/{kubectl.namespace}/{PLURAL}?watch=true"
+    path = f"/apis/{GROUP}/v1/namespaces/{kubectl.namespace}/{PLURAL}"
     while not ended.is_set():
-        # A watch ends now and then; a kind that was just established may not be served yet.
-        with kubectl.following("get", "--raw", path) as lines:
-            for line in lines:
-                event = json.loads(line)
-                if event["type"] in {"ADDED", "MODIFIED"}:
-                    try:
-                        _reconcile(kubectl, event["object"])
-                    except ClusterError as error:
-                        # Once the kind goes, what is written about the last of its objects comes too late.
-                        if not ended.is_set():
-                            failures.append(error)
+        for seen in watch(kubectl.kubeconfig, path, timeout=WATCHED):
+            try:
+                _reconcile(kubectl, seen)
+            except ClusterError as error:
+                # Once the kind goes, what is written about the last of its objects comes too late.
+                if not ended.is_set():
+                    failures.append(error)
 
 
 def _reconcile(kubectl: Kubectl, seen: Object) -> None:

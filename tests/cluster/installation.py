@@ -2,8 +2,7 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import ClusterError
 from tests.cluster import fleet
+from tests.cluster.api import api, watch
 from tests.cluster.workloads import PORT, container
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,6 +103,11 @@ def host(namespace: str, name: str) -> str:
     return f"{name}.{namespace}.test"
 
 
+def wakeservices(namespace: str) -> str:
+    """The path of a namespace's WakeServices in the API."""
+    return f"/apis/wakedock.dev/v1alpha1/namespaces/{namespace}/wakeservices"
+
+
 def reason(status: Object, condition: str) -> str:
     """The reason of a condition; empty where there is none."""
     return next((str(each["reason"]) for each in status.get("conditions", ()) if each["type"] == condition), "")
@@ -122,8 +127,8 @@ class Seen:
 
     def status(self) -> Object:
         """Its status; empty while there is none."""
-        found: Object = self.kubectl.get("wakeservice", self.name).get("status") or {}
-        return found
+        found: Object = api(self.kubectl.kubeconfig).get(f"{wakeservices(self.kubectl.namespace)}/{self.name}").json()
+        return found.get("status") or {}
 
     def ready(self) -> Object:
         """Wait until a request would be served, while it sleeps; returns the status."""
@@ -141,19 +146,8 @@ class Seen:
     def watch(self, holds: Callable[[Object], bool], *, timeout: int = 60) -> Object:
         """Wait until `holds` of the status; returns it. Raises TimeoutError with the last one."""
         last: Object = {}
-        for last in self._statuses(timeout):
+        for seen in watch(self.kubectl.kubeconfig, wakeservices(self.kubectl.namespace), name=self.name, timeout=timeout):
+            last = seen.get("status") or {}
             if holds(last):
                 return last
         raise TimeoutError(f"{self.name} did not get there in {timeout} s; last seen: {json.dumps(last)}")
-
-    def _statuses(self, timeout: int) -> Iterator[Object]:
-        """Every status until the time is over; an API server that is away meanwhile is asked again."""
-        path = f"/apis/wakedock.dev/v1alpha1/namespaces/{self.kubectl.namespace}/wakeservices"
-        deadline = time.monotonic() + timeout
-        while (left := round(deadline - time.monotonic())) > 0:
-            query = f"?watch=true&fieldSelector=metadata.name%3D{self.name}&timeoutSeconds={left}"
-            with self.kubectl.following("get", "--raw", path + query) as lines:
-                for line in lines:
-                    event = json.loads(line)
-                    if event["type"] in {"ADDED", "MODIFIED"}:
-                        yield event["object"].get("status") or {}

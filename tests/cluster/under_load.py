@@ -1,18 +1,21 @@
 """A disturbance under load, and the count of what became of every request."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import httpx
+
 from hack.cluster.kubectl import Kubectl
-from hack.cluster.layout import ClusterError
-from tests.cluster.installation import Installation, Object, Seen, app
+from tests.cluster.api import api
+from tests.cluster.installation import Installation, Object, Seen, app, wakeservices
 from tests.cluster.load import Load
 from tests.cluster.workloads import Ledger
 
 AWAY = ("refused", "timeout", "unable to handle the request", "Timeout", "etcdserver", "EOF", "connection reset")
-"""What kubectl says of an API server that is away, or not quite back."""
+"""What is said of an API server that is away, or not quite back."""
 
 Disturb = Callable[[], Coroutine[Any, Any, None]]
 
@@ -69,10 +72,12 @@ def slept(shop: Seen, epoch: int, number: int) -> Object:
 
 def put_to_sleep(kubectl: Kubectl, name: str, number: int) -> None:
     """Ask for a sleep, as soon as there is an API server to ask."""
+    asked = json.dumps({"metadata": {"annotations": {"wakedock.dev/sleep": str(number)}}})
+    path, headers = f"{wakeservices(kubectl.namespace)}/{name}", {"Content-Type": "application/merge-patch+json"}
     while True:
         try:
-            kubectl("annotate", "--overwrite", f"wakeservice/{name}", f"wakedock.dev/sleep={number}")
-        except ClusterError as error:
+            api(kubectl.kubeconfig).patch(path, content=asked, headers=headers)
+        except httpx.HTTPError as error:
             if not any(word in str(error) for word in AWAY):
                 raise
             time.sleep(0.5)

@@ -1,12 +1,14 @@
 """The app of the cluster's tests and the ledger it writes to, as objects to apply. `hack/cluster/testapp/main.go` says what it does."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
 from hack.cluster.kubectl import Kubectl
-from hack.cluster.layout import TESTAPP, ClusterError
+from hack.cluster.layout import TESTAPP
+from tests.cluster.api import api
 
 Object = dict[str, Any]
 PORT = 8080
@@ -58,9 +60,9 @@ def evict_pod(kubectl: Kubectl, name: str) -> None:
     """Evict a pod of kubectl's namespace, as the drain of a node does; one that is gone is left alone."""
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": kubectl.namespace}}
     try:
-        kubectl.post(f"/api/v1/namespaces/{kubectl.namespace}/pods/{name}/eviction", eviction)
-    except ClusterError as error:
-        if "NotFound" not in str(error):
+        api(kubectl.kubeconfig).post(f"/api/v1/namespaces/{kubectl.namespace}/pods/{name}/eviction", json=eviction)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:
             raise
 
 
@@ -89,7 +91,6 @@ class Ledger:
 
     def served(self) -> dict[str, list[str]]:
         """Who served each request: more than one name is a request served twice."""
-        book: dict[str, list[str]] = json.loads(
-            self.kubectl.raw(f"/api/v1/namespaces/{self.kubectl.namespace}/services/{self.name}:80/proxy/served")
-        )
+        path = f"/api/v1/namespaces/{self.kubectl.namespace}/services/{self.name}:80/proxy/served"
+        book: dict[str, list[str]] = api(self.kubectl.kubeconfig).get(path).json()
         return book

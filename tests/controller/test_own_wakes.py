@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,35 @@ async def test_a_pin_wakes_and_keeps_awake_until_its_time(machine: Machine):
     assert work.writes <= 1
     await machine.until(Serving.ASLEEP, within=200)
     assert timedelta(0) <= machine.now - (MONDAY_NOON + HOUR) < timedelta(seconds=2)
+
+
+@pytest.mark.parametrize(
+    "wish, reason",
+    [
+        pytest.param({"keep_awake_until": MONDAY_NOON + HOUR}, WakeReason.PIN, id="a pin"),
+        pytest.param({"wake": "1"}, WakeReason.COMMAND, id="a command"),
+    ],
+)
+async def test_what_is_newer_than_a_sleep_that_waits_takes_it_back(machine: Machine, wish: dict[str, Any], reason: WakeReason):
+    """The app goes on as it runs, with what it has in flight, and that counts for nothing in how long its starts take."""
+    await machine.start(service())
+    await machine.woken()
+    typical = await machine.journal.typical_wake(HELLO)
+    machine.edge.busy(HELLO, 1)
+    await machine.catalog.ask(HELLO, sleep="now")
+    await machine.until(Serving.DRAINING)
+    client = machine.ask()
+    await asyncio.sleep(3)
+    await machine.catalog.ask(HELLO, **wish)
+    await machine.until(Serving.AWAKE)
+    assert await client == Granted()
+    assert machine.status().woken_by is reason
+    assert (machine.workloads.did("stop"), machine.workloads.did("start")) == (0, 1)
+    assert machine.events(EventKind.WOKE)[-1].phases == {}
+    assert await machine.journal.typical_wake(HELLO) == typical
+    machine.edge.busy(HELLO, 0)
+    await asyncio.sleep(10)
+    assert machine.serving() is Serving.AWAKE
 
 
 async def test_a_pin_that_is_taken_back_keeps_nothing_awake(machine: Machine):

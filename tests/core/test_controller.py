@@ -24,6 +24,7 @@ from wakedock_operator.core.controller import (
     gives_way,
     unwakeable,
 )
+from wakedock_operator.core.controller.draining import SILENCE
 from wakedock_operator.core.lifecycle import Change, Stage, stage_of
 from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.schedule import Window
@@ -41,10 +42,10 @@ from wakedock_operator.core.status import (
     StopIntent,
     WakeReason,
 )
-from wakedock_operator.core.vetoes import Situation, VetoReason
+from wakedock_operator.core.vetoes import Situation, Veto, VetoReason
 from wakedock_operator.resource import Key
 
-IDLE, DRAINED, BUSY = ReportKind.IDLE, ReportKind.DRAINED, ReportKind.BUSY
+IDLE, DRAINED, BUSY, IN_FLIGHT = ReportKind.IDLE, ReportKind.DRAINED, ReportKind.BUSY, ReportKind.IN_FLIGHT
 BOTH = frozenset({"a", "b"})
 AWAKE_NOW = Window(NOW - timedelta(hours=1), NOW + timedelta(hours=1), awake=True)
 ASLEEP_NOW = replace(AWAKE_NOW, awake=False)
@@ -115,6 +116,24 @@ CHANGES = [
     pytest.param(*changed(Stage.DRAINING, Change.COMMIT, says(DRAINED), backend=stopped()), id="Sleep 3: all drained, nothing runs"),
     pytest.param(*changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True), id="Sleep 3: all drained, a last look"),
     pytest.param(*changed(Stage.FORCED, Change.WAKE, says(BUSY), fenced=True), id="a forced drain ends in Awake when the app is up"),
+    pytest.param(*changed(Stage.FORCED, Change.WAKE, wake_wish="new", fenced=True), id="so it does by a newer wish to wake"),
+    pytest.param(*changed(Stage.FORCED, Change.WAKE, newly_pinned=True, fenced=True), id="or a newer pin"),
+    pytest.param(*changed(Stage.FORCED, Change.WAKE, window=AWAKE_NOW, fenced=True), id="or an Awake window that begins"),
+    pytest.param(
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, situation=PINNED), id="but not by a pin from before the sleep"
+    ),
+    pytest.param(
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, newly_pinned=True, suspended=True),
+        id="nor while it is not to run",
+    ),
+    pytest.param(
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, wake_wish="new", of={"drain": REWAKE}),
+        id="nor where nobody wanted that sleep",
+    ),
+    pytest.param(
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), stops_by_intent=False, backend=stopped(), newly_pinned=True),
+        id="nor where nothing runs",
+    ),
     pytest.param(*changed(Stage.ASLEEP, Change.WAKE, says(BUSY), backend=runs(READY), fenced=True), id="Wake 5: Busy, up and fenced"),
     pytest.param(
         *changed(Stage.ASLEEP, Change.WAKE, backend=runs(READY), wake_wish="new", fenced=True), id="Wake 5: with a wish in place of Busy"
@@ -267,12 +286,26 @@ BLOCKED = [
 ]
 
 
-@pytest.mark.parametrize("given, reason", BLOCKED)
-def test_what_keeps_a_service_from_sleeping_is_said(given: Facts, reason: VetoReason):
+def test_what_a_drain_waits_for_is_said():
+    """Who carries something says so. Who says nothing for long may be gone, whatever others say."""
+    carried = replace(facts(Stage.FORCED, says(IN_FLIGHT), listed=True), now=NOW + timedelta(seconds=SILENCE))
+    assert blocked(carried).reason is VetoReason.DRAINING_IN_FLIGHT
+    assert "still in flight at gateway a;" in blocked(carried).message
+    silent = replace(carried, gateways=BOTH)
+    assert blocked(silent).reason is VetoReason.GATEWAY_UNREACHABLE
+    assert blocked(silent).message.startswith("b says nothing")
+
+
+def blocked(given: Facts) -> Veto:
     step = decide(given)
     assert isinstance(step, Rest)
     assert step.blocked is not None
-    assert step.blocked.reason is reason
+    return step.blocked
+
+
+@pytest.mark.parametrize("given, reason", BLOCKED)
+def test_what_keeps_a_service_from_sleeping_is_said(given: Facts, reason: VetoReason):
+    assert blocked(given).reason is reason
 
 
 FORCES: list[tuple[DrainReason, dict[str, object]]] = [

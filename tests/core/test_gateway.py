@@ -29,7 +29,7 @@ from wakedock_operator.core.lifecycle import Stage
 from wakedock_operator.core.observation import Instance
 from wakedock_operator.core.status import Report, ReportKind, Status
 
-IDLE, DRAINED, BUSY = ReportKind.IDLE, ReportKind.DRAINED, ReportKind.BUSY
+IDLE, DRAINED, BUSY, IN_FLIGHT = ReportKind.IDLE, ReportKind.DRAINED, ReportKind.BUSY, ReportKind.IN_FLIGHT
 APP = READY.address
 PORTLESS = Instance("one", "")
 
@@ -251,6 +251,12 @@ DRAINING = [
 FORCED = [
     pytest.param(facts(Stage.FORCED), LookInFlight(), id="a forced drain looks at what is in flight"),
     pytest.param(facts(Stage.FORCED, in_flight=True), LookInFlight(), id="and waits for it"),
+    pytest.param(facts(Stage.FORCED, lasting=True), Say(IN_FLIGHT, holding=False), id="what lasts is said"),
+    pytest.param(facts(Stage.FORCED, says(IN_FLIGHT), lasting=True), LookInFlight(), id="once, and waited for"),
+    pytest.param(facts(Stage.FORCED, says(IN_FLIGHT), lasting=True, quiet=True), Say(DRAINED, holding=False), id="until it has ended"),
+    pytest.param(
+        facts(Stage.FORCED, says(IN_FLIGHT), held=True, patience_over=True), Say(BUSY, holding=True), id="or the patience of others has"
+    ),
     pytest.param(facts(Stage.FORCED, held=True, quiet=True), Say(DRAINED, holding=False), id="what is held does not hinder Drained"),
     pytest.param(facts(Stage.FORCED, says(DRAINED), held=True), rests("for the controller"), id="what is held waits without a word"),
     pytest.param(facts(Stage.FORCED, held=True, patience_over=True), Say(BUSY, holding=True), id="until patience is over"),

@@ -204,6 +204,7 @@ class Activator:
             wanted=wanted,
             refusing=service.refusal(now) is not None,
             in_flight=not forced and (service.touched or (draining is not None and draining.in_flight)),
+            lasting=draining is not None and draining.lasts(now),
             quiet=draining is not None and draining.quiet,
             idle=service.idleness.idle(),
             in_vain=status.serving is Serving.AWAKE and service.in_vain(now),

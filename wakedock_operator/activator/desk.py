@@ -31,7 +31,11 @@ class Desk:
             return self._rejected(refusal or Refusal(RefusalReason.UNKNOWN))
         spec = self._spec(service)
         left = spec.wake.timeout.total_seconds() - question.age
-        if len(service.holds) >= spec.wake.max_held or self._activator.held >= self._activator.options.max_held:
+        if len(service.holds) >= spec.wake.max_held:
+            return self._rejected(Refusal(RefusalReason.TOO_MANY_HELD))
+        if self._activator.held >= self._activator.options.max_held:
+            # Others fill the house: this app is woken all the same, so that the same request finds it awake a little later.
+            self.visit(question)
             return self._rejected(Refusal(RefusalReason.TOO_MANY_HELD))
         if left <= 0:
             return self._rejected(service.timed_out())

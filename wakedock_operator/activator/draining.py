@@ -18,6 +18,8 @@ RETRY = 0.05
 """Seconds between two looks at a drain that something in flight holds up …"""
 SLOWEST_RETRY = 1.0
 """… which grow to this many with the age of the drain: a connection may stay for hours."""
+TOLD_AFTER = 2.0
+"""Seconds after which people are told that something in flight holds the drain up."""
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Draining:
     slowest: float = 0.0
     in_flight: bool = False
     """The last look after the quiet moment found something."""
+    held_up_since: float | None = None
+    """When a look after the quiet moment first found something that the drain waits for."""
     quiet: bool = False
     """Drained."""
     next_look: float = 0.0
@@ -50,7 +54,13 @@ class Draining:
             return
         self.in_flight = in_flight
         self.quiet = not in_flight and not ignored
+        if not self.quiet and self.held_up_since is None:
+            self.held_up_since = now
         self.next_look = now + min(max(RETRY, (now - self.answered_at) / 10), SLOWEST_RETRY)
+
+    def lasts(self, now: float) -> bool:
+        """What it waits for does not end soon."""
+        return self.held_up_since is not None and now - self.held_up_since >= TOLD_AFTER
 
     def unanswered(self) -> None:
         """A look got no answer. What stood still goes on at the very moment of the next answer: the quiet moment begins with that one."""

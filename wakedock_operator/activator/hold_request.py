@@ -33,6 +33,8 @@ class HoldRequest:
     accept: str
     fetch_mode: str
     fetch_dest: str
+    upgrade: str
+    """The protocol that the client wants to change to, such as `websocket`."""
 
     @property
     def method(self) -> str:
@@ -60,6 +62,7 @@ def read_hold(headers: Mapping[str, str], clock: Clock) -> HoldRequest:
         accept=headers.get("Accept", ""),
         fetch_mode=headers.get("Sec-Fetch-Mode", "").lower(),
         fetch_dest=headers.get("Sec-Fetch-Dest", "").lower(),
+        upgrade=headers.get("X-Wakedock-Upgrade", ""),
     )
 
 

@@ -26,6 +26,8 @@ class Attempt:
     asker: Asker | None
     announced: bool = False
     """`Busy` was said to a service that sleeps: the wake that follows is this gateway's to tell, whoever starts the app."""
+    stays: bool = False
+    """It was said in a forced drain: unless somebody has to start the app, this is no start, and tells nothing about how long one takes."""
     started_at: float | None = None
     answering_at: float | None = None
     detail: str = ""
@@ -33,7 +35,9 @@ class Attempt:
     unhealthy: bool = False
 
     def phases(self, granted_at: float) -> dict[str, float]:
-        """Seconds from the question to each phase that was reached."""
+        """Seconds from the question to each phase of the start that was reached."""
+        if self.stays and self.started_at is None:
+            return {}
         reached = {"started": self.started_at, "answering": self.answering_at, "granted": granted_at}
         return {phase: max(0.0, at - self.asked_at) for phase, at in reached.items() if at is not None}
 

@@ -135,7 +135,7 @@ class Steps:
         report = Report(self._name, step.kind, status.epoch, step.holding, step.overdue, asker)
         answer = await self._board.report(service.key, status.uid, report)
         if service.attempt is not None and step.kind is ReportKind.BUSY and (status.serving is Serving.ASLEEP or status.forced):
-            service.attempt.announced = True
+            service.attempt.announced, service.attempt.stays = True, status.forced
         return answer
 
     async def _observe(self, service: Service) -> float | None:

@@ -201,7 +201,9 @@ class Overview(View):
     version: str = Field(description="The version of WakeDock.")
     services: dict[State, int] = Field(description="How many services are in each state.")
     held: int = Field(description="How many requests wait for an app right now.")
-    problems: tuple[SourceProblem, ...] = Field(description="Definitions that are not served as they are written.")
+    problems: tuple[SourceProblem, ...] = Field(
+        description="Definitions that are not served as they are written, and wishes that cannot be kept."
+    )
     unreadable: tuple[str, ...] = Field(description="Sources that cannot be read: their services stay as they were.")
     events_dropped: int = Field(description="Events that could not be written to the history.")
 

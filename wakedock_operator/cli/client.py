@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from wakedock_operator.cli.printable import all_printable
 from wakedock_operator.errors import NotRunning, NotUnderstood, Refused, TimedOut, UnknownService, WakeDockError
 from wakedock_operator.resource import Key
 
@@ -26,6 +27,11 @@ _ERRORS: dict[str, type[WakeDockError]] = {
 def short_name(service: Mapping[str, str]) -> str:
     """`name` in the namespace `default`, else `namespace/name`."""
     return service["name"] if service["namespace"] == "default" else f"{service['namespace']}/{service['name']}"
+
+
+def _read(text: str | bytes) -> Any:
+    """What apps and clients said is in it, too."""
+    return all_printable(json.loads(text))
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -65,7 +71,7 @@ class Client:
 
     def get(self, path: str) -> Any:
         """A JSON answer."""
-        return json.loads(self._text("GET", path))
+        return _read(self._text("GET", path))
 
     def get_text(self, path: str) -> str:
         """A text answer."""
@@ -73,11 +79,11 @@ class Client:
 
     def post(self, path: str, body: Any = None) -> Any:
         """Ask for something."""
-        return json.loads(self._text("POST", path, body))
+        return _read(self._text("POST", path, body))
 
     def delete(self, path: str) -> Any:
         """Take something back."""
-        return json.loads(self._text("DELETE", path))
+        return _read(self._text("DELETE", path))
 
     def follow(self, path: str) -> Iterator[str]:
         """The lines of an answer that goes on, without their ends."""
@@ -109,7 +115,7 @@ class Client:
                 if line.startswith("event: "):
                     event = line.removeprefix("event: ")
                 elif line.startswith("data: "):
-                    yield event, json.loads(line.removeprefix("data: "))
+                    yield event, _read(line.removeprefix("data: "))
         except TimeoutError:
             if deadline is not None and time.monotonic() >= deadline:
                 raise TimedOut(f"not within {within:g} seconds") from None
@@ -132,7 +138,7 @@ class Client:
             connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
             if response.status >= 400 and response.headers.get_content_type() == "application/problem+json":
-                problem = json.loads(response.read())
+                problem = _read(response.read())
                 raise _ERRORS.get(problem["type"].rpartition("/")[2], WakeDockError)(problem["detail"])
         except WakeDockError:
             connection.close()

@@ -5,9 +5,14 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
+from wakedock_operator.cli.printable import printable
 from wakedock_operator.cli.settings import LogFormat, LogLevel
+
+
+def _printable(_: object, __: str, event: EventDict) -> EventDict:
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def set_up_logging(*, log_format: LogFormat, level: LogLevel, stream: TextIO | None = None) -> None:
@@ -23,7 +28,7 @@ def set_up_logging(*, log_format: LogFormat, level: LogLevel, stream: TextIO | N
     if as_json:
         last: list[Processor] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        last = [_printable, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),

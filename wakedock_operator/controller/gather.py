@@ -59,8 +59,9 @@ class Gatherer:
         gateways, listed, unlisted = await self._gateways(status)
         now = self.clock.monotonic()
         wall = self.clock.now()
+        pin = None if entry is None else entry.wishes.keep_awake_until
         if status is not None:
-            memory.see(status, now=now, wall=wall)
+            memory.see(status, pin, now=now, wall=wall)
         self._forget_former(key)
         ended = entry is None or (status is not None and status.uid != entry.uid)
         if entry is None or ended:
@@ -89,6 +90,7 @@ class Gatherer:
             suspended=spec.suspend,
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
+            newly_pinned=pin is not None and pin > wall and pin != memory.pinned_then,
             window=window,
             dependency_sleeps=any(each.leaving for each in needed),
             dependency_gives_way=status is not None and status.overdue and any(controller.gives_way(each) for each in needed),

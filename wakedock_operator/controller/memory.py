@@ -27,6 +27,10 @@ class Memory:
     """uid and version of the status that was decided on last: to hear of it again is no news."""
     epoch: int = -1
     epoch_since: float = 0.0
+    leaves: tuple[int, bool] | None = None
+    """The epoch, and whether it is due for a forced sleep or on its way to one …"""
+    pinned_then: datetime | None = None
+    """… and until when it was pinned when that was seen first."""
     fenced: int = -1
     """The epoch for which this controller fenced."""
     waiting_since: float | None = None
@@ -51,9 +55,11 @@ class Memory:
     crash: str = ""
     """The last crash that was recorded."""
 
-    def see(self, status: Status, *, now: float, wall: datetime) -> None:
+    def see(self, status: Status, pin: datetime | None, *, now: float, wall: datetime) -> None:
         """Take in `status` and its epoch; at the first sight of it after a restart its age comes from the wall clock."""
         self.read = status.uid, status.version
+        if self.leaves != (status.epoch, status.leaving):
+            self.leaves, self.pinned_then = (status.epoch, status.leaving), pin
         if self.epoch == status.epoch:
             return
         age = max(0.0, (wall - status.since).total_seconds()) if self.epoch == -1 else 0.0

@@ -29,7 +29,7 @@ class Telling:
         """Pins, and definitions that are not used."""
         for problem in after.problems:
             if problem not in before.problems:
-                log.warning("not served as defined", source=problem.source, problem=problem.message)
+                log.warning("not as it is defined or asked for", source=problem.source, problem=problem.message)
         for key, entry in after.entries.items():
             old = before.entries.get(key)
             if old is None or old is entry:
@@ -89,7 +89,9 @@ class Telling:
             case Change.WAKE:
                 timed = any(r.kind is ReportKind.BUSY and r.epoch == written.epoch - 1 for r in written.gateways)
                 if self._tells_wakes or not timed:
-                    phases = {"answering": facts.waited, "granted": facts.waited}
+                    # What stayed awake in a drain was no start, and tells nothing about how long one takes.
+                    stayed = facts.status is not None and facts.status.serving is Serving.DRAINING
+                    phases = {} if stayed else {"answering": facts.waited, "granted": facts.waited}
                     # A gateway that woke it has timed it, too.
                     self._metrics.woke(key, written.woken_by or WakeReason.COMMAND, {} if timed else phases)
                     self._journal.record(Event(at, key, EventKind.WOKE, str(written.woken_by), asker=written.asker, phases=phases))

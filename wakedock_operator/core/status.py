@@ -29,6 +29,8 @@ class ReportKind(StrEnum):
     IDLE = "Idle"
     DRAINED = "Drained"
     BUSY = "Busy"
+    IN_FLIGHT = "InFlight"
+    """In a drain: what is in flight does not end soon. For people; no decision rests on it, `Drained` and `Busy` may follow."""
 
 
 class DrainReason(StrEnum):

@@ -59,8 +59,8 @@ class App(Section):
     command: Command = Field(
         default=(),
         description="The program and its arguments, each a word of its own; no shell is involved. `$(PORT)` stands for the port the app "
-        "must listen on, `$(PORT:db)` for the port of the dependency `db`; `$$(PORT)` is left as `$(PORT)`. On Kubernetes it takes the "
-        "place of the image's entrypoint; a process needs it.",
+        "must listen on, `$(PORT:db)` for the port of the dependency `db`; `$$` is one `$`, so `$$(PORT)` is left as `$(PORT)`. On "
+        "Kubernetes it takes the place of the image's entrypoint; a process needs it.",
     )
     args: Annotated[tuple[Argument, ...], Field(max_length=1024)] = Field(
         default=(), description="Arguments for `command` or, without one, for the image's entrypoint."

@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(
     r"\{(?:"
     r"file\./run/wakedock/(?:steer|ignored)/[a-z0-9-]+\.[a-z0-9-]+"
     r"|http\.request\.(?:uuid|method|host|hostport|proto|duration_ms|uri|uri\.path_escaped)"
-    r"|http\.request\.header\.(?:Accept|Accept-Language|User-Agent|Sec-Fetch-Mode|Sec-Fetch-Dest|Last-Event-ID)"
+    r"|http\.request\.header\.(?:Accept|Accept-Language|User-Agent|Sec-Fetch-Mode|Sec-Fetch-Dest|Upgrade|Last-Event-ID)"
     r"|http\.request\.remote"
     r"|http\.shutting_down"
     r"|wakedock_owner"

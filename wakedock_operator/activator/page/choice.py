@@ -8,9 +8,9 @@ def wants_page(asked: HoldRequest, on_cold: OnCold) -> bool:
     """True when the waiting page is the better answer; everything else is held and gets the app's own answer.
 
     `Auto`: a browser opens a page. `Page`: any GET that accepts HTML by name; `*/*` alone is what every program says, so it does not count.
-    Only a GET can be repeated by the page, so a form's POST is held under every setting, and so is HEAD.
+    Only a GET can be repeated by the page, so a form's POST is held under every setting, and so are HEAD and WebSockets.
     """
-    if asked.method != "GET" or on_cold is OnCold.HOLD:
+    if asked.method != "GET" or asked.upgrade or on_cold is OnCold.HOLD:
         return False
     html = accepts(asked.accept, "text/html")
     if on_cold is OnCold.PAGE:

@@ -17,7 +17,8 @@ from wakedock_operator.activator.questions import Phase, Progress, Refusal
 from wakedock_operator.resource import WakeService
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 """No `frame-ancestors`: an app that is shown in a frame must be able to wake there, and nothing on the page is worth a stolen click."""
 

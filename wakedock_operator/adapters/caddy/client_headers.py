@@ -7,21 +7,29 @@ Json = dict[str, Any]
 
 TRUSTED_HEADERS = (
     "CF-Connecting-IP",
+    "Client-IP",
     "Fastly-Client-IP",
     "Forwarded",
+    "Forwarded-For",
     "Remote-*",
     "True-Client-IP",
     "X-Auth-Request-*",
     "X-Client-IP",
     "X-Cluster-Client-IP",
+    "X-Forwarded",
     "X-Forwarded-*",
     "X-Original-*",
     "X-Real-IP",
     "X-Remote-*",
     "X-Rewrite-URL",
+    "X-Scheme",
     "X-Wakedock-*",
+    "X-WebAuth-User",
 )
-"""Deleted from requests of all peers but trusted proxies. Caddy then writes X-Forwarded-For, -Host and -Proto itself. Others pass."""
+"""Deleted from requests of all peers but trusted proxies. Caddy then writes X-Forwarded-For, -Host and -Proto itself. Others pass.
+
+For each name with a `*` Caddy walks through all headers of a request, so there are few.
+"""
 
 
 def client_headers(trusted_proxies: Sequence[str]) -> list[Json]:

@@ -44,6 +44,7 @@ _about_the_request = {
     "X-Wakedock-Method": ["{http.request.method}"],
     "X-Wakedock-Host": ["{http.request.host}"],
     "X-Wakedock-Path": ["{http.request.uri.path_escaped}"],
+    "X-Wakedock-Upgrade": ["{http.request.header.Upgrade}"],
     "Accept": ["{http.request.header.Accept}"],
     "Accept-Language": ["{http.request.header.Accept-Language}"],
     "User-Agent": ["{http.request.header.User-Agent}"],

@@ -83,6 +83,8 @@ def _refusal(program: Program, error: OSError) -> StartRefused:
     if error.errno in {errno.EACCES, errno.EPERM}:
         if program.working_dir is not None and error.filename == program.working_dir:
             message = f"the user {user!r} may not enter workingDir {program.working_dir}; change its permissions"
+        elif Path(place).is_dir():
+            message = f"{command!r} is a folder; name the program in it"
         else:
             message = f"the user {user!r} may not execute {command!r}; make it executable for that user (chmod +x) or choose another user"
         return StartRefused(FailureReason.NOT_PERMITTED, message)

@@ -17,13 +17,18 @@ def command(
 ) -> None:
     """Explain mistakes in WakeServices with file, line and field; nothing is started."""
     from wakedock_operator.adapters.files.check import check
+    from wakedock_operator.adapters.files.sources import look
     from wakedock_operator.adapters.process.definition import refusals
 
-    mistakes = check([path.absolute() for path in files], refusals)
+    paths = [path.absolute() for path in files]
+    mistakes = check(paths, refusals)
     if output is Format.JSON:
         print(json.dumps([asdict(mistake) for mistake in mistakes], indent=2, ensure_ascii=False))
     else:
         for mistake in mistakes:
             print(mistake)
+        if not mistakes and not look(paths).files:
+            print("no YAML files there, so nothing to check")
+            return
         print("no mistakes" if not mistakes else f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}")
     raise typer.Exit(ExitCode.MISTAKE if mistakes else ExitCode.OK)

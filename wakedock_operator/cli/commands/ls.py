@@ -35,7 +35,7 @@ def command(
     print_table(columns, made)
     problems = client.get("/api/v1/system/overview")["problems"]
     for problem in problems:
-        print(f"wakedock: not served as defined: {problem['message']}", file=sys.stderr)
+        print(f"wakedock: not as it is defined or asked for: {problem['message']}", file=sys.stderr)
 
 
 def rows(services: Iterable[Mapping[str, Any]], *, wide: bool, now: datetime | None = None) -> tuple[Sequence[str], list[Sequence[str]]]:

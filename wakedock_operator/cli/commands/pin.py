@@ -22,4 +22,5 @@ def command(
     answer = client.post(client.service(service, "pin"), {"for": for_})
     if answer["warning"]:
         print(f"warning: {answer['warning']}", file=sys.stderr)
-    print(f"{service} is pinned awake until {clock(answer['service']['pin'])}")
+    until = answer["service"]["pin"]
+    print(f"{service} is pinned awake until {clock(until)}" if until else f"{service} was pinned awake; that is over already")

@@ -54,7 +54,7 @@ def _force(facts: Facts, status: Status, drain: Drain) -> Step:
     if requested and not due:
         # A wish to wake from before it is met; one that comes while it waits is newer.
         status = replace(status, handled=replace(status.handled, wake=facts.wake_wish))
-    overruled = requested and facts.wake_wish not in {"", status.handled.wake}
+    overruled = requested and (facts.newly_pinned or facts.wake_wish not in {"", status.handled.wake})
     withstood = bool(facts.dependants_up) and facts.withstood and drain.reason in GIVES_WAY
     handled = status.handled
     if requested:

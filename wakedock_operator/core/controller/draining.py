@@ -11,6 +11,7 @@ from .dependants import dependants_first
 from .facts import Facts
 from .steps import LastLook, Rest, Step, Write
 from .waking import asked_by, given_up, remembering, up, wake
+from .wishes import taken_back
 
 SILENCE = 10.0
 """Seconds of a drain after which a gateway that said nothing is called unreachable."""
@@ -23,8 +24,9 @@ def decide(facts: Facts, status: Status) -> Step:
     said = {g: status.report_of(g) for g in facts.gateways}
     busy = status.busy
     if status.forced:
-        if busy and up(facts, status):
-            return wake(facts, status, asked_by(status))
+        newer = taken_back(facts, status)
+        if (busy or newer) and up(facts, status):
+            return wake(facts, status, newer or asked_by(status))
         if busy and (failure := given_up(facts, status)) is not None and facts.backend.desired == 0:
             return Write(replace(status, failed=failure.id, failures=status.failures + 1))
     elif busy:
@@ -51,9 +53,14 @@ def decide(facts: Facts, status: Status) -> Step:
 
 
 def _waiting_for(facts: Facts, status: Status, gateways: list[str]) -> Rest:
-    names = ", ".join(gateways)
-    if facts.listed and (facts.now - status.since).total_seconds() >= SILENCE and not any(status.report_of(g) for g in gateways):
-        message = f"{names} says nothing about this drain; if it is gone for good, delete it (kubectl delete pod {' '.join(gateways)})"
+    silent = [g for g in gateways if status.report_of(g) is None]
+    carrying = [g for g in gateways if status.report_of(g) is ReportKind.IN_FLIGHT]
+    if facts.listed and silent and not status.busy and (facts.now - status.since).total_seconds() >= SILENCE:
+        names = ", ".join(silent)
+        message = f"{names} says nothing about this drain; if it is gone for good, delete it (kubectl delete pod {' '.join(silent)})"
         return Rest(Veto(VetoReason.GATEWAY_UNREACHABLE, message), LIST_AGAIN)
-    message = f"gateway {names or 'none'} makes sure that nothing is in flight; then it sleeps"
+    message = f"gateway {', '.join(gateways) or 'none'} makes sure that nothing is in flight; then it sleeps"
+    if carrying:
+        what = "an upload, a slow answer, a stream or a WebSocket is still in flight"
+        message = f"{what} at gateway {', '.join(carrying)}; it sleeps after that (sleep.maxConnectionAge sets a limit)"
     return Rest(Veto(VetoReason.DRAINING_IN_FLIGHT, message), LIST_AGAIN if facts.listed else None)

@@ -33,6 +33,8 @@ class Facts:
     suspended: bool = False
     wake_wish: str = ""
     sleep_wish: str = ""
+    newly_pinned: bool = False
+    """It is pinned, and was not, or not for as long, when the sleep that it is due for or on its way to began."""
     window: Window | None = None
     """The schedule's present window."""
     dependants_up: tuple[Key, ...] = ()

@@ -66,6 +66,19 @@ def overrules(facts: Facts, status: Status) -> bool:
     return newer and ended_by(facts) is None
 
 
+def taken_back(facts: Facts, status: Status) -> WakeReason | None:
+    """What is newer than the sleep that somebody asked for, or its schedule, and that a drain goes on for; None for nothing."""
+    wanted = status.drain is not None and status.drain.reason in {DrainReason.REQUESTED, DrainReason.SCHEDULED}
+    if not wanted or ended_by(facts) is not None or facts.dependency_sleeps:
+        return None
+    reasons: tuple[tuple[WakeReason, bool], ...] = (
+        (WakeReason.COMMAND, _asked_to_wake(facts, status)),
+        (WakeReason.PIN, facts.newly_pinned),
+        (WakeReason.SCHEDULE, _begins_to_wake(facts, status)),
+    )
+    return next((reason for reason, holds in reasons if holds), None)
+
+
 def kept(facts: Facts) -> bool:
     """Whether it is pinned, or kept awake by its schedule."""
     pin, window = facts.situation.pinned_until, facts.window

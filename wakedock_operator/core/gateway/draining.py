@@ -50,6 +50,8 @@ def _forced_drain(facts: Facts) -> Step:
 
 def _drained(facts: Facts, said: ReportKind | None) -> Step:
     """`Drained` once nothing is in flight and the quiet moment has passed; never after a `Busy` for the same epoch."""
-    if said is not None:
+    if said not in {None, ReportKind.IN_FLIGHT}:
         return Rest("for the controller")
-    return Say(ReportKind.DRAINED, holding=False) if facts.quiet else LookInFlight()
+    if facts.quiet:
+        return Say(ReportKind.DRAINED, holding=False)
+    return Say(ReportKind.IN_FLIGHT, holding=False) if facts.lasting and said is None else LookInFlight()

@@ -26,6 +26,8 @@ class Facts:
     """What is held is to be refused: suspended, ended, or a failed start whose back-off runs."""
     in_flight: bool = False
     """The last answered look of this drain found something in flight."""
+    lasting: bool = False
+    """What this drain waits for has been in flight for so long that those who read the status are told."""
     quiet: bool = False
     """This drain: steered to the hold, an answered look, the quiet moment, then one zero."""
     idle: bool = False
