@@ -373,6 +373,15 @@ async def test_what_depends_no_more_has_its_former_dependency_until_it_sleeps(ma
     assert stops(machine) == ["hello", "db"]
 
 
+async def test_what_depends_on_it_again_is_named_once(machine: Machine):
+    await in_use(machine)
+    machine.catalog.define(service(HELLO))
+    await machine.settle()
+    machine.catalog.define(service(HELLO, dependsOn=["db"]))
+    await machine.settle()
+    assert machine.condition("SleepBlocked", DB).message.count("default/hello") == 1
+
+
 async def test_a_person_may_put_it_to_sleep_before(machine: Machine):
     await in_use(machine)
     machine.catalog.define(service(HELLO))

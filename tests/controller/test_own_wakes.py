@@ -6,9 +6,11 @@ import pytest
 
 from tests.machine import DB, HELLO, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.questions import Granted
+from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import DrainReason, Serving, WakeReason
 from wakedock_operator.ports.fakes.clock import MONDAY_NOON
 from wakedock_operator.ports.journal import EventKind
+from wakedock_operator.resource import Key
 
 pytestmark = in_fake_time
 
@@ -26,6 +28,41 @@ async def test_a_command_wakes_without_any_request(machine: Machine):
     assert machine.edge.steering(HELLO) == "127.0.0.1:20001"
     assert [event.reason for event in machine.events(EventKind.WOKE)] == [WakeReason.COMMAND]
     assert machine.count("wakes", outcome="awake", cause="Command") == 1
+
+
+async def test_a_definition_that_is_read_while_its_service_is_looked_at_is_made_before_it_is_started(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+):
+    """Its status, or what runs of it, may be heard of first."""
+    observe, start, defined, started_made = machine.workloads.observe, machine.workloads.start, False, []
+
+    async def observe_late(key: Key) -> Observation:
+        nonlocal defined
+        if key == SHOP and not defined:
+            defined = True
+            machine.catalog.define(service(SHOP))
+            await machine.catalog.ask(SHOP, wake="1")
+            await machine.settle()
+        return await observe(key)
+
+    async def start_seen(key: Key) -> None:
+        started_made.append(key in machine.workloads.made)
+        await start(key)
+
+    monkeypatch.setattr(machine.workloads, "observe", observe_late)
+    monkeypatch.setattr(machine.workloads, "start", start_seen)
+    await machine.start(service())
+    machine.workloads._changes.announce(SHOP)
+    await machine.until(lambda: bool(started_made), within=1)
+    await machine.until(Serving.AWAKE, SHOP, within=1)
+    assert started_made == [True]
+
+
+async def test_at_the_end_of_an_awake_window_an_asleep_one_that_began_with_it_puts_to_sleep(machine: Machine):
+    await machine.start(service(idleTimeout="24h", schedule=[{**OPEN, "to": "23:00", "state": "Asleep"}, OPEN]))
+    await machine.until(Serving.AWAKE)
+    await machine.until(Serving.ASLEEP, within=7 * 3600)
+    assert (machine.drained_by(), machine.now.hour) == (DrainReason.SCHEDULED, 18)
 
 
 async def test_a_command_acts_once(machine: Machine):
@@ -127,7 +164,7 @@ async def test_a_command_to_sleep_that_takes_the_pin_away_is_obeyed_and_so_is_a_
 
 async def test_the_edges_of_a_window_wake_and_let_sleep(machine: Machine):
     await machine.start(service(schedule=[AFTERNOON]))
-    await machine.until(Serving.AWAKE, within=4 * 3600)
+    await machine.until(Serving.AWAKE, within=7 * 3600)
     assert timedelta(0) <= machine.now - (MONDAY_NOON + 3 * HOUR) < timedelta(seconds=2)
     assert machine.status().woken_by is WakeReason.SCHEDULE
     await asyncio.sleep(2 * 3600)
@@ -381,10 +418,13 @@ async def test_a_mended_definition_ends_the_back_off_of_everybody_who_failed_wit
     assert machine.time - began < 1
 
 
-async def test_so_does_the_end_of_a_suspension(machine: Machine):
-    await machine.start(service(DB, hosts=[], suspend=True), service(dependsOn=["db"]))
-    assert await machine.ask() != Granted()
+@pytest.mark.parametrize("between", [False, True], ids=["on which it depends", "on which it depends through another"])
+async def test_so_does_the_end_of_a_suspension(machine: Machine, between: bool):
+    needed = ["shop"] if between else ["db"]
+    await machine.start(service(DB, hosts=[], suspend=True), service(SHOP, hosts=[], dependsOn=["db"]), service(dependsOn=needed))
     assert machine.condition("Ready").reason == "DependencyFailed"
+    assert await machine.ask() != Granted()
+    assert machine.condition("Ready").message == "default/db, on which it depends, is suspended"
     machine.catalog.define(service(DB, hosts=[]))
     await machine.settle()
     assert machine.condition("Ready").status == "True"

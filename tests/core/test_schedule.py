@@ -60,6 +60,12 @@ NIGHT = rule("22:00", "06:00", days="Fri", state="Asleep")
             id="Awake wins over Asleep",
         ),
         pytest.param(
+            [rule("08:00", "12:00"), rule("08:00", "18:00", state="Asleep")],
+            at("2026-03-02T12:30"),
+            ("2026-03-02T12:00", "2026-03-02T18:00", False),
+            id="which comes in force at the end of Awake",
+        ),
+        pytest.param(
             [rule("08:00", "18:00"), rule("12:00", "20:00")],
             at("2026-03-02T12:30"),
             ("2026-03-02T12:00", "2026-03-02T20:00", True),

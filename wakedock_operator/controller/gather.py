@@ -41,8 +41,9 @@ class Gatherer:
             return
         earlier, self.dependants = self.dependants, dependants({key: entry.service for key, entry in snapshot.entries.items()})
         for key, needing in earlier.items():
-            self.former[key] = self.former.get(key, frozenset()) | (frozenset(needing) - frozenset(self.dependants.get(key, ())))
+            self.former[key] = self.former.get(key, frozenset()) | frozenset(needing)
         for key in tuple(self.former):
+            self.former[key] -= frozenset(self.dependants.get(key, ()))
             self._forget_former(key)
 
     def related(self, key: Key) -> Iterator[Key]:
@@ -212,8 +213,8 @@ class Gatherer:
         return False
 
     def _dependency_failed(self, key: Key, wall: datetime) -> str:
-        """The first dependency that cannot be woken at present, and why."""
-        for each in self.dependencies(key):
+        """The first of what it depends on, directly or through what is not awake, that cannot be woken at present, and why."""
+        for each in reached(key, lambda k: () if k != key and self._awake(k) else self.dependencies(k)):
             why = self._unwakeable(each, wall)
             if why:
                 return f"{each}, on which it depends, {why}"
@@ -222,7 +223,7 @@ class Gatherer:
     async def _dependants_awake(self, key: Key, wall: datetime) -> tuple[Key, ...]:
         """What keeps it from idleness: who depends on it and is not asleep, or is to be woken through others that depend on it."""
         direct = [each for each in self.dependants.get(key, ()) if await self._not_asleep(each, wall)]
-        return (*direct, *self.former.get(key, ())) or self._wanted_above(key, wall)
+        return (*direct, *self.former.get(key, frozenset()).difference(direct)) or self._wanted_above(key, wall)
 
     def _wanted_above(self, key: Key, wall: datetime) -> tuple[Key, ...]:
         """What depends on it and is to be woken without a request, as far as all in between can be woken at present."""

@@ -203,6 +203,7 @@ class Controller:
             await self._ensure(entry, memory)
         while True:
             facts = await self._gatherer.facts(key, memory)
+            entry = self._gatherer.snapshot.entries.get(key)  # it may have been read of only now
             if entry is not None and facts.defined and self._to_make(entry, memory, undone=facts.backend.undone):
                 await self._ensure(entry, memory)
                 continue

@@ -6,7 +6,7 @@ as the clocks jumped, a doubled `from` is the first one and a doubled `to` the l
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from wakedock_operator.resource import ScheduleRule, ScheduleState, Weekday
@@ -16,7 +16,7 @@ _WEEK = 7
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One stretch of a rule, in UTC; `ends` is no longer part of it."""
+    """One stretch of a rule, in UTC; `ends` is no longer part of it. Of one in force `began` is since when: others may have covered it."""
 
     began: datetime
     ends: datetime
@@ -28,8 +28,16 @@ class Window:
 
 def window_at(rules: Sequence[ScheduleRule], now: datetime) -> Window | None:
     """The window in force at `now` (aware). Where windows overlap, `Awake` beats `Asleep`; of equals the one that began last counts."""
-    open_now = [window for window in _windows(rules, now, days_before=2, days_after=0) if now in window]
-    return max(open_now, key=lambda window: (window.awake, window.began), default=None)
+    begun = [window for window in _windows(rules, now, days_before=2, days_after=0) if window.began <= now]
+    found = max((window for window in begun if now in window), key=_rank, default=None)
+    if found is None:
+        return None
+    covered = (window.ends for window in begun if found.began < window.ends <= now and _rank(window) > _rank(found))
+    return replace(found, began=max(covered, default=found.began))
+
+
+def _rank(window: Window) -> tuple[bool, datetime]:
+    return window.awake, window.began
 
 
 def next_edge(rules: Sequence[ScheduleRule], now: datetime) -> datetime | None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.adapters.caddy.gateway import App, Gateway, route
+from wakedock_operator.adapters.caddy.edge import spacing
 from wakedock_operator.resource import Key
 
 pytestmark = [pytest.mark.caddy, pytest.mark.caddy_options(farewell=1.0)]
@@ -70,6 +71,12 @@ async def test_routes_that_change_tell_nobody_to_leave(gateway: Gateway, app: Ap
     await gateway.routed(route("web", "web.test"), route("shop", "shop.test"))
     async with client.get(gateway.url, headers={"Host": "web.test"}) as answer:
         assert (answer.status, answer.headers.get("Connection")) == (200, None)
+
+
+def test_the_wait_of_the_farewell_puts_no_change_of_routes_off():
+    """A load lasts as long as the farewell of the configuration before, on top of its own work."""
+    assert spacing(1.03, farewell=1.0) == pytest.approx(spacing(0.03, farewell=0.0))
+    assert spacing(0.9, farewell=1.0) == 0.0
 
 
 async def test_a_websocket_is_opened_all_the_same_while_caddy_ends(gateway: Gateway, app: App, client):

@@ -30,6 +30,11 @@ load ends the asking of those that ask in vain at that moment."""
 log = structlog.get_logger(__name__)
 
 
+def spacing(took: float, *, farewell: float) -> float:
+    """Seconds from the end of a load to the next one at the earliest. The time that the farewell waits costs nothing."""
+    return SPACING * max(0.0, took - farewell)
+
+
 class CaddyEdge:
     """One gateway's Caddy, between `start` and `stop` (or `release`). `kept_by` makes whoever keeps it running; by default this process."""
 
@@ -191,7 +196,7 @@ class CaddyEdge:
                 raise
             finally:
                 ended = time.monotonic()
-                self._not_before = ended + SPACING * (ended - started)
+                self._not_before = ended + spacing(ended - started, farewell=self._options.farewell)
             self.loads += 1
             await self._keep(content, revision)
 
