@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import time
 from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import count
@@ -10,7 +11,7 @@ import pytest
 
 from wakedock_operator.adapters.files import remembered, sources
 from wakedock_operator.adapters.files.atomic import write_json
-from wakedock_operator.adapters.files.catalog import FileCatalog
+from wakedock_operator.adapters.files.catalog import SETTLED, FileCatalog
 from wakedock_operator.ports.catalog import Entry, Snapshot
 from wakedock_operator.resource import Key
 
@@ -31,10 +32,18 @@ class Installation:
         self.services, self.data = root / "services", root / "data"
         self.services.mkdir()
         self._uids = count(1)
+        self.later = 0.0
+        """Seconds that have passed on top of the real ones."""
         self.catalog = self._new([self.services])
 
     def _new(self, paths: list[Path]) -> FileCatalog:
-        return FileCatalog(paths, data=self.data, refusals=lambda service: (), new_uid=lambda: f"uid-{next(self._uids)}")
+        return FileCatalog(
+            paths,
+            data=self.data,
+            refusals=lambda service: (),
+            new_uid=lambda: f"uid-{next(self._uids)}",
+            monotonic=lambda: time.monotonic() + self.later,
+        )
 
     def write(self, name: str, *documents: str) -> Path:
         path = self.services / name
@@ -168,9 +177,30 @@ async def test_a_service_that_is_gone_from_a_readable_source_is_gone(here: Insta
     path = here.write("a.yaml", yaml("web"), yaml("db"))
     await here.start()
     here.write("a.yaml", yaml("db"))
+    await here.catalog.reload()
+    here.later = SETTLED
     assert list((await here.catalog.reload()).entries) == [DB]
     path.unlink()
     assert (await here.catalog.reload()).entries == {}
+
+
+async def test_what_a_file_does_not_hold_yet_while_it_is_written_goes_on(here: Installation):
+    """What it holds already counts at once, and a service that goes on keeps its pin."""
+    here.write("a.yaml", yaml("web"), yaml("db"))
+    await here.start()
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    await here.catalog.ask(DB, keep_awake_until=noon)
+    for part in (yaml("web", replicas="2"), yaml("web", replicas="2") + "---\n"):
+        here.write("a.yaml", part)
+        for _ in range(2):
+            snapshot = await here.catalog.reload()
+            assert (snapshot.entries[WEB].service.spec.replicas, snapshot.problems) == (2, ())
+            assert (snapshot.entries[DB].uid, snapshot.entries[DB].problem) == ("uid-2", None)
+    here.write("a.yaml", yaml("web", replicas="2"), yaml("db", replicas="3"))
+    entry = await here.entry(DB)
+    assert (entry.uid, entry.service.spec.replicas, entry.wishes.keep_awake_until) == ("uid-2", 3, noon)
+    here.later = 2 * SETTLED
+    assert await here.entry(DB) == entry
 
 
 async def test_a_source_that_cannot_be_read_is_unknown_and_not_empty(here: Installation, tmp_path: Path):
@@ -378,6 +408,12 @@ async def test_changed_new_and_replaced_files_and_folders_are_noticed(here: Inst
             await until("web", "db", "late")
             (here.services / "a.yaml").unlink()
             await until("db", "late")
+            elsewhere = tmp_path / "elsewhere"
+            elsewhere.write_text(yaml("linked"))
+            (here.services / "link.yaml").symlink_to(elsewhere)
+            await until("db", "late", "linked")
+            elsewhere.write_text(yaml("changed"))
+            await until("db", "late", "changed")
             here.services.rename(tmp_path / "old")
             here.services.mkdir()
             await until("late")

@@ -1,6 +1,7 @@
 """The catalogue of one machine: WakeServices in YAML files, wishes and last good definitions in the data directory."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -11,7 +12,7 @@ from pathlib import Path
 from wakedock_operator.adapters.files.definitions import Definition, Refusals, read_definitions
 from wakedock_operator.adapters.files.remembered import DefinitionStore, Remembered, WishStore
 from wakedock_operator.adapters.files.settling import Choice, Settled, settle
-from wakedock_operator.adapters.files.sources import Found, absolute, exists, look
+from wakedock_operator.adapters.files.sources import Found, absolute, exists, linked, look
 from wakedock_operator.adapters.files.watching import touched
 from wakedock_operator.ports.catalog import Entry, Problem, Snapshot, Wishes
 from wakedock_operator.ports.changes import Changes
@@ -19,6 +20,12 @@ from wakedock_operator.resource import Key
 
 DEFINITIONS = "definitions"
 WISHES = "wishes"
+SETTLED = 1.0
+"""Seconds for which a file that lost definitions has to stay as it is before these count as taken out: it may be written piece by piece."""
+
+
+def _names(definitions: Sequence[Definition]) -> set[Key]:
+    return {each.key for each in definitions if each.key is not None}
 
 
 class FileCatalog:
@@ -29,8 +36,15 @@ class FileCatalog:
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, data: Path, refusals: Refusals, new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
+        self,
+        paths: Sequence[Path],
+        *,
+        data: Path,
+        refusals: Refusals,
+        new_uid: Callable[[], str] = lambda: str(uuid.uuid4()),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic = monotonic
         self._refusals = refusals
         self._paths = absolute(paths)
         self._definitions = DefinitionStore(data / DEFINITIONS)
@@ -40,6 +54,9 @@ class FileCatalog:
         self._wishes: dict[Key, tuple[str, Wishes]] = {}
         self._unsaved: dict[Path, str] = {}
         self._parsed: dict[Path, tuple[bytes, tuple[Definition, ...]]] = {}
+        self._shrunk: dict[Path, tuple[bytes, float]] = {}
+        """Files that lost definitions: the bytes that show so, and when they were seen first."""
+        self._links: dict[Path, tuple[int, int, int]] = {}
         self._entries: dict[Key, Entry] = {}
         self._refused: tuple[Problem, ...] = ()
         self._unreadable: dict[str, str] = {}
@@ -84,7 +101,7 @@ class FileCatalog:
         """Reload whenever a file changes, until cancelled."""
         async with aclosing(touched(self._paths)) as looks:
             async for seen in looks:
-                if seen or self._unreadable:
+                if seen or self._unreadable or self._shrunk or await asyncio.to_thread(linked, self._links) != self._links:
                     await self.reload()
 
     def current(self) -> Snapshot:
@@ -129,7 +146,19 @@ class FileCatalog:
 
     def _read(self) -> tuple[Found, list[Definition]]:
         found = look(self._paths)
+        self._links = linked(found.files)
+        before, now = self._parsed, self._monotonic()
         self._parsed = {file: (content, self._definitions_of(file, content)) for file, content in found.files.items()}
+        for file, (content, definitions) in self._parsed.items():
+            changed = file in before and content != before[file][0]
+            if changed and (file in self._shrunk or _names(before[file][1]) - _names(definitions)):
+                self._shrunk[file] = content, now
+        self._shrunk = {
+            file: (content, since)
+            for file, (content, since) in self._shrunk.items()
+            if file in found.files and found.files[file] == content and now - since < SETTLED
+        }
+        found.unsettled.update(self._shrunk)
         return found, [each for _, those in self._parsed.values() for each in those]
 
     def _definitions_of(self, file: Path, content: bytes) -> tuple[Definition, ...]:

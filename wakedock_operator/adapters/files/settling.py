@@ -101,6 +101,8 @@ def _keep_unknown(settled: Settled, found: Found, definitions: Sequence[Definiti
         elif before.source in nameless:
             explained.add(before.source)
             settled.choices[key] = Choice(before.service, before.source, _said(nameless[before.source]))
+        elif before.source in found.unsettled:
+            settled.choices[key] = Choice(before.service, before.source)
     for file, theirs in nameless.items():
         if file not in explained:
             settled.refuse(None, *theirs)

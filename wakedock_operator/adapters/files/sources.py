@@ -16,6 +16,8 @@ class Found:
 
     files: dict[Path, bytes] = field(default_factory=dict)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    unsettled: set[Path] = field(default_factory=set)
+    """Files that lost definitions a moment ago: somebody may be in the middle of writing them."""
 
     def unknown(self, file: Path) -> str | None:
         """Why nobody can say what is in `file` right now: it, or the folder it was found in, cannot be read."""
@@ -33,6 +35,19 @@ def look(paths: Sequence[Path]) -> Found:
             continue
         for file, listed in files:
             _read(file, found, listed=listed)
+    return found
+
+
+def linked(files: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
+    """What tells the present target of each symbolic link among `files` from others and from itself after a change; no watch shows that."""
+    found = {}
+    for file in files:
+        try:
+            if file.is_symlink():
+                target = file.stat()
+                found[file] = target.st_ino, target.st_mtime_ns, target.st_size
+        except OSError:
+            found[file] = 0, 0, 0
     return found
 
 
