@@ -56,6 +56,18 @@ PINNED = Veto(VetoReason.PINNED, "pinned awake")
             status(Stage.ASLEEP), Findings(missing="no workload"), (READY, "False", "TargetMissing", "no workload"), id="nothing to wake"
         ),
         pytest.param(
+            status(Stage.ASLEEP, drain=None),
+            Findings(problem="the name is taken", problem_reason=AcceptedReason.NOT_MADE),
+            (READY, "False", "NotAccepted", "the name is taken"),
+            id="nothing was ever made of it",
+        ),
+        pytest.param(
+            status(Stage.ASLEEP),
+            Findings(problem="the name is taken", problem_reason=AcceptedReason.NOT_MADE),
+            (READY, "True", "Served", ""),
+            id="something was made of an earlier definition",
+        ),
+        pytest.param(
             status(Stage.AWAKE), Findings(crashed="exit code 9"), (READY, "True", "Crashed", "next request"), id="crashed while awake"
         ),
         pytest.param(

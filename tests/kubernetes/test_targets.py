@@ -1,5 +1,6 @@
 """What the operator makes for targets, and what it puts back."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,12 @@ class Cluster:
     async def define(self, name: str = "shop") -> Key:
         return await self.parts.make(name, {"hosts": [f"{name}.test"], "port": 8080, "targetRef": {"name": name}})
 
-    def deploy(self, name: str = "shop", *, count: int = 2) -> None:
-        labels = {"app": name, "tier": "web"}
+    def deploy(self, name: str = "shop", *, count: int = 2, label: str = "") -> None:
+        labels = {"app": label or name, "tier": "web"}
         containers = [{"name": "web", "image": "web:1"}]
         spec = {
             "replicas": count,
-            "selector": {"matchLabels": {"app": name}},
+            "selector": {"matchLabels": {"app": labels["app"]}},
             "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
         }
         self.kubectl.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec})
@@ -92,6 +93,16 @@ async def test_a_target_that_comes_later_gets_its_address_that_stays_then(cluste
     assert cluster.kubectl.get("service", "shop-wakedock")["spec"]["selector"] == {"app": "shop"}
 
 
+async def test_a_target_that_is_made_again_with_another_selector_keeps_its_address_that_stays(cluster: Cluster):
+    cluster.deploy()
+    key = await cluster.define()
+    await cluster.workloads.observe(key)
+    cluster.kubectl("delete", "deployment/shop")
+    cluster.deploy(label="shop-2")
+    await cluster.workloads.observe(key)
+    assert cluster.kubectl.get("service", "shop-wakedock")["spec"]["selector"] == {"app": "shop-2"}
+
+
 async def test_what_ended_while_nobody_watched_gets_its_replicas_back(cluster: Cluster, namespace: str):
     for name in ("shop", "kept"):
         cluster.deploy(name)
@@ -105,6 +116,20 @@ async def test_what_ended_while_nobody_watched_gets_its_replicas_back(cluster: C
     assert await replicas.restore_ended(cluster.api, alive, [namespace]) == [cluster.target("shop")]
     assert (cluster.count("shop"), cluster.count("kept")) == (2, 0)
     assert await replicas.restore_ended(cluster.api, alive, [namespace]) == []
+
+
+async def test_a_count_whose_config_map_somebody_deleted_is_that_of_the_status(cluster: Cluster):
+    cluster.deploy()
+    key = await cluster.define()
+    cluster.sleep()
+    status = {"status": {"serving": "Asleep", "epoch": 2, "since": "2026-03-02T12:00:00Z", "replicas": 2}}
+    cluster.kubectl("patch", "wakeservice/shop", "--subresource=status", "--type=merge", f"--patch={json.dumps(status)}")
+    cluster.parts.shelf.put(cluster.kubectl.get("wakeservice", "shop"))
+    await cluster.workloads.observe(key)
+    cluster.kubectl("delete", "configmap", replicas.CONFIG_MAP)
+    cluster.parts.shelf.drop(cluster.kubectl.get("wakeservice", "shop"))
+    await cluster.workloads.remove(key, "uid")
+    assert cluster.count() == 2
 
 
 async def test_a_successor_that_took_the_target_over_keeps_it(cluster: Cluster, namespace: str):

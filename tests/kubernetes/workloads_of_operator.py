@@ -21,7 +21,7 @@ class OperatorWorkloads:
     def __init__(self, api: Api, kubectl: Kubectl) -> None:
         self.api, self.kubectl = api, kubectl
         self.shelf = Shelf(lambda _: None)
-        self.workloads = KubernetesWorkloads(api, self.shelf.entry)
+        self.workloads = KubernetesWorkloads(api, self.shelf.entry, self.shelf.replicas)
 
     def define(self, name: str, spec: dict[str, Any]) -> Entry:
         """Apply a WakeService, and know it."""

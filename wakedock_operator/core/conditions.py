@@ -195,6 +195,8 @@ def _ready(status: Status, findings: Findings) -> Condition:
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, _taken(findings.lost))
     if findings.pending is not None and not _was_ready(status):
         return _false(ConditionType.READY, ReadyReason.NOT_ROUTED, findings.pending)
+    if findings.problem is not None and findings.problem_reason is AcceptedReason.NOT_MADE and _never_ran(status):
+        return _false(ConditionType.READY, ReadyReason.NOT_ACCEPTED, findings.problem)
     if findings.missing is not None:
         return _false(ConditionType.READY, ReadyReason.TARGET_MISSING, findings.missing)
     if findings.failing is not None and status.serving is not Serving.DRAINING:
@@ -208,6 +210,10 @@ def _ready(status: Status, findings: Findings) -> Condition:
     if status.serving is Serving.AWAKE and status.holding:
         return _false(ConditionType.READY, ReadyReason.NO_ANSWER, f"it is awake, and requests wait in vain: {findings.unanswered}")
     return _true(ConditionType.READY, ReadyReason.SERVED)
+
+
+def _never_ran(status: Status) -> bool:
+    return status.serving is Serving.ASLEEP and status.drain is None
 
 
 def _was_ready(status: Status) -> bool:

@@ -60,17 +60,18 @@ async def remember(api: Api, target: Target, count: int, uid: str) -> None:
         return
 
 
-async def put_back(api: Api, kinds: Kinds, target: Target, *, uid: str = "") -> bool:
+async def put_back(api: Api, kinds: Kinds, target: Target, *, uid: str = "", otherwise: int | None = None) -> bool:
     """Give a target at zero its remembered replicas and drop the entry; True if replicas were put back.
 
     A target above zero keeps what it has, and one that is gone needs nothing: in both cases only the entry goes. With `uid` nothing
-    happens to an entry that another WakeService has written meanwhile.
+    happens to an entry that another WakeService has written meanwhile. `otherwise` is the count where somebody took the entry away.
     """
     entry = _entry(target.namespace, (await _read(api, target.namespace)).get(entry_name(target)))
-    if entry is None or (uid and entry.uid != uid):
+    count = otherwise if entry is None else entry.replicas
+    if count is None or (uid and entry is not None and entry.uid != uid):
         return False
     try:
-        changed = await scaling.start(api, await kinds.path(target), entry.replicas)
+        changed = await scaling.start(api, await kinds.path(target), count)
     except (NotFound, UnknownKind):
         changed = False
     await drop(api, target)

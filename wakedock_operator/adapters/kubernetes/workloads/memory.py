@@ -31,6 +31,8 @@ class Memory:
     version: str = ""
     """Count and version of the last look."""
 
+    workload: str = ""
+    """The uid of the workload that was seen last."""
     foreign: bool = False
     """The workload of that name belongs to somebody else."""
 
@@ -39,6 +41,7 @@ class Memory:
         self.pods = {uid(pod): pod for pod in preferred(seen, self.answered)}
         self.answered &= self.pods.keys()
         self.desired, self.version, self.foreign = seen.desired, version(seen.workload), False
+        self.workload = uid(seen.workload)
         if seen.desired > 0:
             self.refused = None
 

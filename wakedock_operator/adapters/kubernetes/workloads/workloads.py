@@ -57,7 +57,11 @@ class KubernetesWorkloads(KubernetesWaking):
         self._ensured: dict[Key, tuple[str, WakeService]] = {}
         self._by_target: dict[tuple[str, str, str], set[Key]] = {}
         self._unfound: set[Key] = set()
-        """Services whose target did not exist yet when they were made."""
+        """Services whose target did not exist yet when they were made, or is another one of that name by now."""
+        self._targets: dict[Key, str] = {}
+        """The uid of each target, as it was seen last."""
+        self._counts: dict[Key, int] = {}
+        """How many replicas each target wakes to, as the status says: it is gone when they are put back."""
         self._children = Children(api)
         self._bypasses = Bypasses()
         self.services = ServicesSeen(self._children.made, self._bypasses, self.announce)
@@ -132,6 +136,7 @@ class KubernetesWorkloads(KubernetesWaking):
         known = self._ensured.pop(key, None)
         self._forget(key)
         self._unfound.discard(key)
+        self._targets.pop(key, None)
         self._bypasses.forget(key)
         self._children.made.forget(key)
         if known is None:
@@ -139,15 +144,23 @@ class KubernetesWorkloads(KubernetesWaking):
         target = target_of(known[1])
         self._by_target.get((target.namespace, target.kind, target.name), set()).discard(key)
         if known[1].spec.target_ref is not None:
-            await replicas.put_back(self._api, self._kinds, target)
+            await replicas.put_back(self._api, self._kinds, target, otherwise=self._counts.get(key))
+        self._counts.pop(key, None)
 
     async def observe(self, key: Key) -> Observation:
         observation = await super().observe(key)
         entry = self._lookup(key)
         if entry is not None and self._undone(entry, observation):
             observation = replace(observation, undone=True)
+        seen = self._memories[key].workload
+        if seen and self._targets.setdefault(key, seen) != seen:
+            self._targets[key] = seen
+            self._unfound.add(key)
         if entry is not None and key in self._unfound and observation.version:
             await self._apply_services(entry.service, entry.uid, await self._first_look(target_of(entry.service), entry.uid))
+        count = self._last_count(key)
+        if count:
+            self._counts[key] = count
         if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
             await replicas.remember(self._api, target_of(entry.service), observation.desired, entry.uid)
         failure = observation.failure
