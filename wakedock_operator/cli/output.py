@@ -23,9 +23,13 @@ class Format(StrEnum):
 Output = Annotated[Format, typer.Option("-o", "--output", help="`table`, `wide` (more columns) or `json`.")]
 
 
-def one_line(text: str) -> str:
+WHOLE = 1000
+"""Characters that hold any sentence of WakeDock, its advice at the end included."""
+
+
+def one_line(text: str, *, limit: int = 200) -> str:
     """For a line or a cell: a failure's message may end in lines of its log."""
-    return shorten(text, 200, placeholder=" …")
+    return shorten(text, limit, placeholder=" …")
 
 
 def print_json(value: Any) -> None:

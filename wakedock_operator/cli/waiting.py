@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from wakedock_operator.cli.client import Client, short_name
-from wakedock_operator.cli.output import one_line
+from wakedock_operator.cli.output import WHOLE, one_line
 from wakedock_operator.errors import Refused, StartFailed, TimedOut, WakeDockError
 from wakedock_operator.resource import parse_duration
 
@@ -53,7 +53,8 @@ def woken(view: View) -> Verdict:
         return Met(f"{name} is awake")
     if view["failure"] is not None:
         return StartFailed(
-            f"{name} did not start: {one_line(view['failure']['message'])} ({view['failure']['reason']}); see: wakedock logs {name}"
+            f"{name} did not start: {one_line(view['failure']['message'], limit=WHOLE)} ({view['failure']['reason']}); "
+            f"see: wakedock logs {name}"
         )
     if state == "waking":
         return Waiting(_going_on(view))

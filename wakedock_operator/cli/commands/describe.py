@@ -9,7 +9,7 @@ import typer
 
 from wakedock_operator.cli.asking import Service, asking
 from wakedock_operator.cli.client import Client, short_name
-from wakedock_operator.cli.output import Format, one_line, print_json
+from wakedock_operator.cli.output import WHOLE, Format, one_line, print_json
 from wakedock_operator.cli.times import age, clock, moment, span
 from wakedock_operator.core.conditions import ConditionType
 
@@ -85,7 +85,7 @@ def _facts(detail: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]
 def _troubles(detail: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     unready = next((each for each in detail["conditions"] if each["type"] == ConditionType.READY and each["status"] == "False"), None)
     if detail["failure"] is not None:
-        yield "failure", f"{detail['failure']['reason']}: {one_line(detail['failure']['message'])}"
+        yield "failure", f"{detail['failure']['reason']}: {one_line(detail['failure']['message'], limit=WHOLE)}"
     elif unready is not None:
         yield "not ready", f"{one_line(unready['message'])} ({unready['reason']})"
     if detail["problem"] is not None:
