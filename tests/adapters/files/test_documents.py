@@ -53,6 +53,12 @@ def test_empty_documents_are_left_out(text: str):
     assert list(read(text)) == []
 
 
+@pytest.mark.parametrize("between", ["", "...\n%YAML 1.2\n", "...\n# note\n%YAML 1.2\n"])
+def test_documents_may_begin_with_directives(between: str):
+    documents = read(f"%YAML 1.2\n---\na: 1\n{between}---\nb: 2\n")
+    assert [(document.value, document.mistakes) for document in documents] == [({"a": 1}, ()), ({"b": 2}, ())]
+
+
 def test_an_empty_document_after_the_last_one_is_left_out():
     assert [each.value for each in read("a: 1\n---\n# the end\n")] == [{"a": 1}]
 

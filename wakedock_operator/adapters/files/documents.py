@@ -16,7 +16,8 @@ from wakedock_operator.resource.errors import Mistake, Place, Position, dotted
 MAX_VALUES = 100_000
 MAX_DEPTH = 64
 
-_separator = re.compile(r"^---(?=[ \t]|$)", re.MULTILINE)
+_separator = re.compile(r"^(?:%.*\n)*---(?=[ \t]|$)", re.MULTILINE)
+"""A document begins with its directives, such as `%YAML 1.2`."""
 _only_directives = re.compile(r"(?:[ \t]*(?:#.*)?\n|%.*\n)*")
 _tag = "tag:yaml.org,2002:"
 
