@@ -1,5 +1,6 @@
 """What the operator makes for targets, and what it puts back."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -101,6 +102,26 @@ async def test_a_target_that_is_made_again_with_another_selector_keeps_its_addre
     cluster.deploy(label="shop-2")
     await cluster.workloads.observe(key)
     assert cluster.kubectl.get("service", "shop-wakedock")["spec"]["selector"] == {"app": "shop-2"}
+
+
+async def test_a_workload_of_a_kind_that_no_watch_shows_is_looked_at_again_and_again(cluster: Cluster):
+    """Its definition may have been installed after the watches began."""
+    labels = {"matchLabels": {"app": "shop"}}
+    template = {"metadata": {"labels": {"app": "shop"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}
+    spec = {"replicas": 0, "selector": labels, "template": template}
+    cluster.kubectl.apply({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "shop"}, "spec": spec})
+    key = await cluster.parts.make("shop", {"hosts": ["shop.test"], "port": 8080, "targetRef": {"kind": "ReplicaSet", "name": "shop"}})
+    await cluster.workloads.observe(key)
+    announced = cluster.workloads.watch()
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await anext(announced)
+            await cluster.workloads.observe(key)
+    seen = json.dumps({"status": {"replicas": 0, "observedGeneration": 1}})
+    cluster.kubectl("patch", "replicaset/shop", "--subresource=status", "--type=merge", f"--patch={seen}")
+    cluster.workloads.moved(cluster.kubectl.get("replicaset", "shop"))
+    await cluster.workloads.observe(key)
+    assert repr(cluster.workloads).endswith("Motion()>")
 
 
 async def test_what_ended_while_nobody_watched_gets_its_replicas_back(cluster: Cluster, namespace: str):

@@ -100,11 +100,15 @@ class KubernetesWaking:
         memory.saw(seen)
         observation = self._observation(entry, memory, seen)
         waits = observation.desired > 0 and not any(each.ready for each in observation.live)
-        if waits or observation.terminating or not observation.settled:
+        if waits or observation.terminating or not observation.settled or not self._hears_of(target):
             self._motion.moves(key)
         else:
             self._motion.stands(key)
         return observation
+
+    def _hears_of(self, target: Target) -> bool:
+        """Whether somebody tells when this workload changes, or nobody need."""
+        return True
 
     def _observation(self, entry: Entry, memory: Memory, seen: Seen) -> Observation:
         port = entry.service.spec.port

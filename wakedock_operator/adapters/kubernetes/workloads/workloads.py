@@ -60,6 +60,8 @@ class KubernetesWorkloads(KubernetesWaking):
         """Services whose target did not exist yet when they were made, or is another one of that name by now."""
         self._targets: dict[Key, str] = {}
         """The uid of each target, as it was seen last."""
+        self._heard_of: set[str] = set()
+        """Every kind of which a watch has shown a workload."""
         self._counts: dict[Key, int] = {}
         """How many replicas each target wakes to, as the status says: it is gone when they are put back."""
         self._children = Children(api)
@@ -78,6 +80,7 @@ class KubernetesWorkloads(KubernetesWaking):
         """A workload was shown to have changed."""
         self._children.made.saw(Shown.of(str(raw.get("kind", "")), raw))
         where = (metadata(raw).get("namespace", ""), str(raw.get("kind", "")), metadata(raw).get("name", ""))
+        self._heard_of.add(where[1])
         self.announce(*self._by_target.get(where, ()))
 
     async def ensure(self, service: WakeService, uid: str) -> None:
@@ -146,6 +149,10 @@ class KubernetesWorkloads(KubernetesWaking):
         if known[1].spec.target_ref is not None:
             await replicas.put_back(self._api, self._kinds, target, otherwise=self._counts.get(key))
         self._counts.pop(key, None)
+
+    def _hears_of(self, target: Target) -> bool:
+        """A kind that was installed after the watches began is not watched: its workloads are looked at again and again."""
+        return target.kind in self._heard_of
 
     async def observe(self, key: Key) -> Observation:
         observation = await super().observe(key)
