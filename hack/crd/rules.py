@@ -81,7 +81,8 @@ _route_path = _rule(
 RULES: dict[str, tuple[Rule, ...]] = {
     "": (
         _rule(
-            f"self.metadata.name.matches('^[a-z]([-a-z0-9]{{0,{MAX_NAME - 2}}}[a-z0-9])?$')",
+            f"self.metadata.name.matches('^[a-z]([-a-z0-9]{{0,{MAX_NAME - 2}}}[a-z0-9])?$') && "
+            f"!self.metadata.name.endsWith('{STABLE_SUFFIX}')",
             f"metadata.name must be a DNS label: lower-case letters, digits and '-'; {NAME_NEEDED}",
         ),
         _rule(

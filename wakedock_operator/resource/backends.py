@@ -85,7 +85,10 @@ STABLE_SUFFIX = "-wakedock"
 """What is added to a WakeService's name for the Service with the app's stable address."""
 
 MAX_NAME = MAX_LABEL - len(STABLE_SUFFIX)
-NAME_NEEDED = f"on Kubernetes a name has at most {MAX_NAME} characters and begins with a letter, because Services are named after it"
+NAME_NEEDED = (
+    f"on Kubernetes a name has at most {MAX_NAME} characters, begins with a letter and does not end in {STABLE_SUFFIX!r}, "
+    "because Services are named after it"
+)
 COMMAND_NEEDED = "this field is needed: the program and its arguments, such as [python3, -m, http.server, $(PORT)]"
 IMAGE_NEEDED = "this field is needed on Kubernetes: the container image, such as registry.example.org/shop/web:1.4"
 PORT_NEEDED = "this field is needed on Kubernetes where there are hosts, a service or a readiness that asks the port"
@@ -127,7 +130,7 @@ def _needed_by_processes(service: WakeService) -> Iterator[str]:
 
 def _needed_by_kubernetes(service: WakeService) -> Iterator[str]:
     spec, name = service.spec, service.metadata.name
-    if len(name) > MAX_NAME or not name[0].isalpha():
+    if len(name) > MAX_NAME or not name[0].isalpha() or name.endswith(STABLE_SUFFIX):
         yield f"metadata.name: {NAME_NEEDED}"
     if spec.app is not None and spec.app.image is None:
         yield f"spec.app.image: {IMAGE_NEEDED}"
