@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from tests.adapters.caddy.gateway import App, Gateway, route
+from wakedock_operator.adapters.caddy import listeners
 from wakedock_operator.adapters.caddy.edge import CaddyEdge
 from wakedock_operator.adapters.caddy.errors import CaddyError, ListenerTaken, SocketPathTooLong
 from wakedock_operator.adapters.caddy.hold import TRY_INTERVAL
@@ -79,6 +81,60 @@ async def test_the_next_wakedock_adopts_caddy_without_a_load_and_connections_sta
         assert await connection.receive_str() == "after"
     os.kill(pid, signal.SIGKILL)
     await until(lambda: gateway.edge.restarts == 1)
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+async def test_an_adopted_caddy_shares_no_new_address_with_a_stranger(gateway, client, app, reuse):
+    await gateway.routed(route("web", "a.test"))
+    gateway.edge.steer(WEB, app.address)
+    await gateway.edge.release()
+    with closing(socket.socket()) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ListenerTaken, match=rf"somebody already listens on {address}: .*--listen"):
+            await CaddyEdge(replace(gateway.options, listen=(*gateway.options.listen, address))).start()
+    async with client.get(gateway.url, headers={"Host": "a.test"}) as answer:
+        assert answer.status == 200, "what is there serves on"
+
+
+async def test_an_adopted_caddy_gets_no_address_of_another_machine(gateway):
+    await gateway.routed(route("web", "a.test"))
+    await gateway.edge.release()
+    with pytest.raises(ListenerTaken, match="no address of this machine"):
+        await CaddyEdge(replace(gateway.options, listen=("192.0.2.1:8080",))).start()
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["", "with capabilities"])
+async def test_an_adopted_caddy_is_not_in_its_own_way(gateway, client, app, seen, monkeypatch):
+    if not seen:
+        monkeypatch.setattr(listeners, "sockets", lambda _: frozenset())
+    port, path = gateway.port, gateway.options.runtime.parent / "front.sock"
+    gateway.options = replace(gateway.options, listen=(f"127.0.0.1:{port}", f"unix/{path}"))
+    for listen in ((f"127.0.0.1:{port}", f"unix/{path}"), (f":{port}", f"unix/{path}|0600")):
+        await gateway.edge.release()
+        gateway.options = replace(gateway.options, listen=listen)
+        gateway.edge = CaddyEdge(gateway.options)
+        assert await gateway.edge.start() is True
+        await gateway.routed(route("web", "a.test"))
+        gateway.edge.steer(WEB, app.address)
+    async with client.get(f"http://[::1]:{port}", headers={"Host": "a.test"}) as answer:
+        assert answer.status == 200
+    async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as local:
+        assert (await local.get("http://a.test")).status == 200
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_stranger_in_the_way_of_an_adopted_caddy_is_seen_beside_it(gateway, port):
+    await gateway.routed(route("web", "a.test"))
+    await gateway.edge.release()
+    with closing(socket.socket()) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, True)
+        taken.bind(("127.0.0.2", port))
+        taken.listen()
+        with pytest.raises(ListenerTaken, match=f"somebody already listens on :{port}"):
+            await CaddyEdge(replace(gateway.options, listen=(f":{port}",))).start()
 
 
 async def test_a_configuration_that_was_loaded_but_not_kept_is_kept_by_the_next_apply(gateway, client, app):

@@ -4,25 +4,30 @@ Caddy sets SO_REUSEPORT: beside another one that does, of the same user, it woul
 """
 
 import errno
+import ipaddress
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from wakedock_operator.adapters.caddy.errors import ListenerTaken, SocketPathTooLong
 from wakedock_operator.adapters.caddy.options import MAX_SOCKET_PATH
+from wakedock_operator.adapters.caddy.process import Process
+from wakedock_operator.adapters.process.listeners import listeners, sockets
 
 
-def check_listeners(listen: Iterable[str], *, caddy: Path) -> None:
-    """Raises ListenerTaken or SocketPathTooLong with a sentence. `caddy` is the program that is to listen."""
+def check_listeners(listen: Iterable[str], *, caddy: Path, running: Process | None = None, held: Sequence[str] = ()) -> None:
+    """Raises ListenerTaken or SocketPathTooLong with a sentence. `caddy` is the program that is to listen.
+
+    One that is `running` holds the addresses `held` already; they are not looked at, and it is in nobody's way. Blocks for milliseconds.
+    """
     for address in listen:
+        if address in held:
+            continue
         if address.startswith("unix/"):
-            path = address.removeprefix("unix/").partition("|")[0]
-            check_socket_path(path)
-            if _answers(path):
-                raise ListenerTaken(f"somebody already listens on {address}: stop it, or choose another --listen")
+            _check_socket(address, running)
         else:
-            _check_port(address, caddy)
+            _check_port(address, caddy, lambda host, port: running is not None and _only(running, held, host, port))
 
 
 def check_socket_path(path: str) -> None:
@@ -31,17 +36,27 @@ def check_socket_path(path: str) -> None:
         raise SocketPathTooLong(f"the socket path {path} has more than the {MAX_SOCKET_PATH} bytes that Linux takes: choose a shorter one")
 
 
-def _answers(path: str) -> bool:
+def _check_socket(address: str, running: Process | None) -> None:
+    path = Path(address.removeprefix("unix/").partition("|")[0])
+    check_socket_path(str(path))
+    other = Process.listening(path)
+    if other is not None and other == running:
+        return
+    if other is not None or _answers(path):
+        raise ListenerTaken(f"somebody already listens on {address}: stop it, or choose another --listen")
+
+
+def _answers(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         try:
-            probe.connect(path)
+            probe.connect(str(path))
         except OSError:
             return False
         return True
 
 
-def _check_port(address: str, caddy: Path) -> None:
+def _check_port(address: str, caddy: Path, ours: Callable[[str, int], bool]) -> None:
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     if not port.isdecimal():
@@ -56,10 +71,28 @@ def _check_port(address: str, caddy: Path) -> None:
         if error.errno in {errno.EACCES, errno.EPERM} and not _has_capabilities(caddy):
             allow = f"sudo setcap cap_net_bind_service=+ep {caddy}"
             raise ListenerTaken(f"this user may not listen on {address}: choose a --listen with a port above 1023, or: {allow}") from error
-        if error.errno == errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE and not ours(host, int(port)):
             raise ListenerTaken(f"somebody already listens on {address}: stop it, or choose another --listen") from error
         if error.errno == errno.EADDRNOTAVAIL:
             raise ListenerTaken(f"{address} is no address of this machine: choose another --listen") from error
+
+
+def _only(running: Process, held: Sequence[str], host: str, port: int) -> bool:
+    """Whether nobody but this Caddy listens where `host:port` is, or at an address that overlaps."""
+    own = sockets(running.pid)
+    if not own:
+        # Nobody may look into a program with capabilities.
+        return any(address.endswith(f":{port}") for address in held)
+    return {each.inode for each in listeners() if each.port == port and _overlap(host, each.address)} <= own
+
+
+def _overlap(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """A name may be any address."""
+    try:
+        wanted = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return wanted == address or wanted.is_unspecified or address.is_unspecified
 
 
 def _has_capabilities(program: Path) -> bool:

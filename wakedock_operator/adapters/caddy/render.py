@@ -18,6 +18,7 @@ from wakedock_operator.resource.literals import RESERVED_PATH
 Json = dict[str, Any]
 
 SERVER = "wakedock"
+LISTEN_PATH = f"/config/apps/http/servers/{SERVER}/listen"
 REVISION = "revision"
 """A named route that nothing invokes; it carries the hash of the configuration that it stands in."""
 REVISION_PATH = f"/config/apps/http/servers/{SERVER}/named_routes/{REVISION}/handle/0/{REVISION}"

@@ -15,7 +15,7 @@ from wakedock_operator.adapters.caddy.listeners import check_listeners, check_so
 from wakedock_operator.adapters.caddy.options import CaddyOptions
 from wakedock_operator.adapters.caddy.output import bound_output, last_words, open_output
 from wakedock_operator.adapters.caddy.process import Process
-from wakedock_operator.adapters.caddy.render import skeleton
+from wakedock_operator.adapters.caddy.render import LISTEN_PATH, skeleton
 from wakedock_operator.ports.edge import EdgeUnavailable
 
 START = 20.0
@@ -71,9 +71,10 @@ class Supervisor:
         binary = await find_caddy(options.binary)
         self._command = [str(binary.path), "run", "--config", str(options.configuration)]
         options.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        adopted = await self._adopt()
+        held = await self._adopt()
+        adopted = held is not None
+        await asyncio.to_thread(check_listeners, options.listen, caddy=binary.path, running=self._process, held=held or ())
         if not adopted:
-            check_listeners(options.listen, caddy=binary.path)
             replace_file(options.configuration, json.dumps(skeleton(options)).encode())
             await self._spawn(within=START)
         self._watch = asyncio.create_task(self._keep_running(), name="caddy-supervisor")
@@ -94,20 +95,22 @@ class Supervisor:
             await asyncio.wait([self._watch])
             self._watch = None
 
-    async def _adopt(self) -> bool:
+    async def _adopt(self) -> list[str] | None:
+        """Where the Caddy of an earlier run listens; None where there is none to adopt."""
         process = Process.listening(self._options.admin_socket) or Process.recorded(self._options.pid_file)
         if process is None:
-            return False
+            return None
         try:
             await self._admin.read("/config/admin")
+            held: list[str] = await self._admin.read(LISTEN_PATH) or []
         except EdgeUnavailable as error:
             log.warning("a Caddy of an earlier run does not answer and is ended", pid=process.pid, error=str(error))
             await process.stop(grace=self._options.grace_period)
-            return False
+            return None
         process.record(self._options.pid_file)
         self._process = process
         log.info("caddy adopted", pid=process.pid)
-        return True
+        return held
 
     async def _keep_running(self) -> None:
         backoff = FIRST_BACKOFF
