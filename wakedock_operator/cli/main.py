@@ -1,6 +1,5 @@
 """The command `wakedock`: a table of commands, each loaded when it is called, and how errors end it."""
 
-import sys
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ from typer._completion_classes import completion_init
 from typer.core import TyperCommand, TyperGroup
 
 from wakedock_operator import __version__
+from wakedock_operator.cli.standard_error import standard_error
 from wakedock_operator.errors import ExitCode, WakeDockError
 
 COMMANDS = (
@@ -83,8 +83,9 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 def _say(error: WakeDockError) -> None:
+    out = standard_error()
     for line in str(error).splitlines():
-        print(f"wakedock: {line}", file=sys.stderr)
+        out.write(f"wakedock: {line}\n")
 
 
 def _version(wanted: bool) -> None:
