@@ -24,7 +24,7 @@ class ExitCode(IntEnum):
     REFUSED = 6, "The state of the service does not allow it, for instance because it is suspended or pinned."
     START_FAILED = 7, "The app could not be woken. The message names the cause."
     TIMED_OUT = 8, "What the command waited for did not happen in time. It was asked for and may still happen."
-    PORT_IN_USE = 10, "Another program listens on an address that WakeDock should listen on."
+    PORT_IN_USE = 10, "WakeDock cannot listen on an address: another program does, or it cannot be listened on here. The message says why."
     CADDY_MISSING = 11, "There is no Caddy to run."
     CADDY_TOO_OLD = 12, "The Caddy that was found is too old."
     ACCESS_TIMES_NOT_KEPT = 13, "The filesystem of the runtime directory does not keep access times."

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.machine import HELLO, SHOP, Machine, in_fake_time, service
-from wakedock_operator.activator.routes import SHORTEST_WAKE, TRY_AGAIN, RouteKeeper
+from wakedock_operator.activator.routes import QUIET, SHORTEST_WAKE, TRY_AGAIN, RouteKeeper
 from wakedock_operator.core.routing import Callers
 from wakedock_operator.resource import Key
 
@@ -166,6 +166,16 @@ async def test_an_edge_that_does_not_answer_is_asked_again_with_the_newest_defin
     await asyncio.sleep(TRY_AGAIN)
     assert set(keeping.claims) == {HELLO, SHOP}
     assert machine.edge.loads == 1
+
+
+async def test_first_routes_that_cannot_be_applied_for_long_are_a_warning(keeping: Keeping, machine: Machine):
+    machine.catalog.define(service())
+    machine.edge.available = False
+    with capture_logs() as logs:
+        await keeping.start()
+        await asyncio.sleep(QUIET + TRY_AGAIN)
+    levels = [line["log_level"] for line in logs]
+    assert (levels[0], levels[-1], sorted(levels)) == ("info", "warning", levels)
 
 
 async def test_a_service_that_cannot_be_routed_is_told_and_the_others_are(keeping: Keeping, machine: Machine):

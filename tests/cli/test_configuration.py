@@ -14,7 +14,7 @@ from wakedock_operator.errors import ConfigurationMistake
 EXAMPLES: dict[str, tuple[str, object, object]] = {
     # field: as text (flag, variable), as a value of the file, as it is in the settings
     "files": ("/a,/b", ["/a", "/b"], (Path("/a"), Path("/b"))),
-    "listen": (":80, unix//run/app.sock", [":80", "unix//run/app.sock"], (":80", "unix//run/app.sock")),
+    "listen": (":80, unix//a.sock|0666", [":80", "unix//a.sock|0666"], (":80", "unix//a.sock|0666")),
     "data": ("/data", "/data", Path("/data")),
     "runtime": ("/run/x", "/run/x", Path("/run/x")),
     "caddy": ("/usr/bin/caddy", "/usr/bin/caddy", Path("/usr/bin/caddy")),
@@ -120,6 +120,8 @@ FAILS: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
     "a port has a range": ({"listen": ":65536"}, {}, "", "between 1 and 65535"),
     "a socket needs its whole path": ({"listen": "unix/app.sock"}, {}, "", "whole path"),
     "a socket path has a limit": ({"listen": "unix//" + "x" * 107}, {}, "", "108 bytes; Linux allows 107"),
+    "a mode is octal": ({"listen": "unix//run/app.sock|rw"}, {}, "", "no mode after the bar"),
+    "the owner of a socket must be let write": ({"listen": "unix//run/app.sock|0466"}, {}, "", "no mode after the bar"),
     "a brace would be Caddy's code": ({"listen": "unix//run/{env.HOME}"}, {}, "", "holds a brace"),
     "the file must be YAML": ({}, {}, "data: [", "is not YAML"),
     "the file must hold options": ({}, {}, "- data", "must hold options"),

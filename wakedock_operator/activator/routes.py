@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 SHORTEST_WAKE = 60.0
 """The longest `wake.timeout` that the hold is prepared for even where no service asks for it, in seconds."""
 TRY_AGAIN = 0.5
+QUIET = 10.0
+"""Seconds for which the first routes may fail to be applied before that is a warning."""
 PORTS_LOOK = 0.05
 """Seconds between two looks for a port that is on its way."""
 
@@ -46,6 +48,7 @@ class RouteKeeper:
         self.settled = False
         """Nothing is waiting to be applied."""
         self._last: tuple[list[Route], float] | None = None
+        self._failing_since: float | None = None
         self._ending: set[Key] = set()
         self._again = asyncio.Event()
         self._waited_for: set[Key] = set()
@@ -113,11 +116,14 @@ class RouteKeeper:
         try:
             applied = await self._edge.apply(wanted[0], longest_wake=wanted[1])
         except (EdgeUnavailable, OSError) as error:
+            now = asyncio.get_running_loop().time()
+            self._failing_since = now if self._failing_since is None else self._failing_since
             # A Caddy beside this process may start after it.
-            say = log.warning if self.in_force.is_set() else log.info
+            say = log.warning if self.in_force.is_set() or now - self._failing_since >= QUIET else log.info
             say("routes could not be applied", error=str(error), again_in=TRY_AGAIN)
             self._metrics.applied(ok=False)
             return False
+        self._failing_since = None
         self._metrics.applied(ok=not applied.rejected)
         self._last, self.version = wanted, snapshot.version
         self.in_force.set()

@@ -1,4 +1,7 @@
-"""Addresses to listen on, as Caddy writes them: `127.0.0.1:8080`, `[::1]:8080`, `:8080` (every interface), `unix//run/app.sock`."""
+"""Addresses to listen on, as Caddy writes them: `127.0.0.1:8080`, `[::1]:8080`, `:8080` (every interface), `unix//run/app.sock`.
+
+Behind a bar a socket can have a mode, `unix//run/app.sock|0660`.
+"""
 
 import ipaddress
 import os
@@ -12,6 +15,8 @@ LONGEST_SOCKET_PATH = 107
 
 _tcp = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9.-]*)):(?P<port>[0-9]{1,5})")
 
+_mode = re.compile(r"0?[2367][0-7]{2}")
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -20,6 +25,7 @@ class Address:
     host: str = ""
     port: int = 0
     socket: str | None = None
+    """With its mode behind a bar, if one is asked for."""
 
     def __str__(self) -> str:
         if self.socket is not None:
@@ -41,7 +47,10 @@ class Address:
         """Read an address. Raises ValueError with a sentence."""
         literal(text)
         if text.startswith("unix/"):
-            return cls(socket=socket_path(text.removeprefix("unix/")))
+            path, bar, mode = text.removeprefix("unix/").partition("|")
+            if bar and not _mode.fullmatch(mode):
+                raise ValueError(f"{text!r} has no mode after the bar: write 'unix//run/app.sock|0660'; the owner must be let write")
+            return cls(socket=f"{socket_path(path)}{bar}{mode}")
         match = _tcp.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is not an address: write '127.0.0.1:8080', ':8080' for every interface, or 'unix//run/app.sock'")

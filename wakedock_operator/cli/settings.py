@@ -94,7 +94,8 @@ class Serving(BaseModel):
     listen: _texts(_address) = Field(  # type: ignore[valid-type] # an annotation made by a function
         default=("127.0.0.1:8080",),
         min_length=1,
-        description="Addresses at which the apps are served: `HOST:PORT`, `:PORT` for every interface, or `unix/PATH`.",
+        description="Addresses at which the apps are served: `HOST:PORT`, `:PORT` for every interface, or `unix/PATH`. "
+        "The socket's mode can stand behind a bar, as in `unix//run/app.sock|0666`; without one only its owner may connect.",
     )
     trusted_proxies: _texts(_network) = Field(  # type: ignore[valid-type] # an annotation made by a function
         default=(),

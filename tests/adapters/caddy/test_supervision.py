@@ -272,6 +272,55 @@ async def test_a_taken_unix_socket_ends_the_start_with_a_sentence(options, direc
             await CaddyEdge(CaddyOptions(options.runtime, options.data, listen=(f"unix/{path}",))).start()
 
 
+def file(path: Path) -> None:
+    path.write_text("kept")
+
+
+def link_to_a_socket(path: Path) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as stale:
+        stale.bind(f"{path}.real")
+    path.symlink_to(f"{path}.real")
+
+
+@pytest.mark.parametrize("put", [file, Path.mkdir, link_to_a_socket])
+async def test_what_is_no_socket_is_not_replaced_by_one(directory, put):
+    path = directory / "front.sock"
+    put(path)
+    before = path.lstat()
+    with pytest.raises(ListenerTaken, match=rf"at {path} there is something that is no socket: .*--listen"):
+        check_listeners([f"unix/{path}|0666"], caddy=directory)
+    assert path.lstat() == before
+
+
+async def test_the_folder_of_a_unix_socket_must_be_there(directory):
+    with pytest.raises(ListenerTaken, match=f"there is no folder {directory}/missing for .*--listen"):
+        check_listeners([f"unix/{directory}/missing/front.sock"], caddy=directory)
+    (directory / "file").touch()
+    with pytest.raises(ListenerTaken, match="there is no folder"):
+        check_listeners([f"unix/{directory}/file/front.sock"], caddy=directory)
+
+
+async def test_a_user_must_be_let_write_into_the_folder_of_a_unix_socket(directory, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ListenerTaken, match=f"may not create unix/{directory}/front.sock"):
+        check_listeners([f"unix/{directory}/front.sock"], caddy=directory)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_a_stale_unix_socket_of_another_user_is_named_where_only_that_one_may_remove_it(directory, monkeypatch, ours):
+    path = directory / "front.sock"
+    with closing(socket.socket(socket.AF_UNIX)) as stale:
+        stale.bind(str(path))
+    directory.chmod(0o1777)
+    user = os.geteuid() if ours else os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    if ours:
+        check_listeners([f"unix/{path}"], caddy=directory)
+    else:
+        with pytest.raises(ListenerTaken, match="belongs to another user"):
+            check_listeners([f"unix/{path}"], caddy=directory)
+
+
 async def test_a_stale_unix_socket_and_several_listeners_are_served(options, directory, app, port):
     path = directory / "front.sock"
     with closing(socket.socket(socket.AF_UNIX)) as stale:

@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -39,11 +40,29 @@ def check_socket_path(path: str) -> None:
 def _check_socket(address: str, running: Process | None) -> None:
     path = Path(address.removeprefix("unix/").partition("|")[0])
     check_socket_path(str(path))
+    _check_folder(address, path.parent)
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    # Caddy would delete whatever is there.
+    if not stat.S_ISSOCK(found.st_mode):
+        raise ListenerTaken(f"at {path} there is something that is no socket: take it away, or choose another --listen than {address}")
     other = Process.listening(path)
     if other is not None and other == running:
         return
     if other is not None or _answers(path):
         raise ListenerTaken(f"somebody already listens on {address}: stop it, or choose another --listen")
+    above = path.parent.stat()
+    if above.st_mode & stat.S_ISVTX and os.geteuid() not in {0, found.st_uid, above.st_uid}:
+        raise ListenerTaken(f"the socket {path} belongs to another user: take it away, or choose another --listen than {address}")
+
+
+def _check_folder(address: str, folder: Path) -> None:
+    if not folder.is_dir():
+        raise ListenerTaken(f"there is no folder {folder} for {address}: create it, or choose another --listen")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ListenerTaken(f"this user may not create {address} in its folder: permit that, or choose another --listen")
 
 
 def _answers(path: Path) -> bool:
