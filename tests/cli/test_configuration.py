@@ -78,6 +78,10 @@ def test_relative_paths_in_the_file_start_at_its_folder(tmp_path: Path):
     assert (settings.files, settings.data) == ((tmp_path / "services",), tmp_path / "state")
 
 
+def test_off_is_text_in_the_file_as_in_definitions(tmp_path: Path):
+    assert load({}, {}, config=config(tmp_path, "tls: off\nhistory: 7")) == Settings(tls=Tls.OFF, history=7)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "data:\n"], ids=["empty", "a comment", "a key without a value"])
 def test_a_file_may_say_nothing(text: str, tmp_path: Path):
     assert load({}, {}, config=config(tmp_path, text)) == Settings()
@@ -125,6 +129,13 @@ FAILS: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
     "a brace would be Caddy's code": ({"listen": "unix//run/{env.HOME}"}, {}, "", "holds a brace"),
     "the file must be YAML": ({}, {}, "data: [", "is not YAML"),
     "the file must hold options": ({}, {}, "- data", "must hold options"),
+    "a key twice is refused, with both lines": (
+        {},
+        {},
+        "tls: off\ndata: /x\ntls: internal",
+        r"wakedock.yaml:3:1: tls: .* twice; the first is in line 1",
+    ),
+    "there is one document": ({}, {}, "tls: off\n---\ndata: /x", r"wakedock.yaml:3: a second document"),
     "a list of numbers is no list of paths": ({}, {}, "files: [1]", r"wakedock.yaml:1: files\[0\]"),
 }
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from wakedock_operator.adapters.files.documents import read_documents
 from wakedock_operator.cli.settings import PREFIX, Settings, flags, key, variable
 from wakedock_operator.errors import ConfigurationMistake
 from wakedock_operator.resource.errors import mistakes, nearest
@@ -79,21 +79,24 @@ def _from_environment(model: type[BaseModel], environ: Mapping[str, str]) -> _Gi
 def _from_file(model: type[BaseModel], path: Path) -> _Given:
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationMistake(f"{path}: the configuration file cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationMistake(f"{path}: this is not YAML: {' '.join(str(error).split())}") from None
-    if node is None:
+    found = list(read_documents(text, file=str(path)))
+    wrong = [mistake for each in found for mistake in each.mistakes]
+    if wrong:
+        raise ConfigurationMistake("\n".join(map(str, wrong)))
+    if not found:
         return _Given()
-    if not isinstance(node, yaml.MappingNode):
+    if len(found) > 1:
+        raise ConfigurationMistake(f"{path}:{found[1].line}: a second document stands here; the options must be in one")
+    document = found[0].value
+    if not isinstance(document, dict):
         raise ConfigurationMistake(f"{path}: must hold options, as in 'listen: [\":8080\"]', not {document!r}")
-    lines = {str(name.value): name.start_mark.line + 1 for name, _ in node.value}
+    lines = {str(place[0]): line for place, (line, _) in found[0].positions.items() if len(place) == 1}
     names = {key(name): name for name in model.model_fields}
-    unknown = [str(name) for name in document if name not in names]
+    unknown = [name for name in document if name not in names]
     if unknown:
-        messages = (_unknown(f"{path}:{lines.get(name, 1)}: {name}", "this option does not exist", names, word=name) for name in unknown)
+        messages = (_unknown(f"{path}:{lines[name]}: {name}", "this option does not exist", names, word=name) for name in unknown)
         raise ConfigurationMistake("\n".join(messages))
     values = {
         names[name]: _beside(path, value) if names[name] in _PATHS else value for name, value in document.items() if value is not None
