@@ -95,6 +95,11 @@ def test_other_variables_are_none_of_our_business():
     assert load({}, {"PATH": "/bin", "XWAKEDOCK_FOO": "1"}) == Settings()
 
 
+@pytest.mark.parametrize("name", ["CONTEXT", "NAMESPACE", "NAME", "GATEWAY_SELECTOR", "STOP_OPERATOR", "INSTANCE"])
+def test_variables_of_other_commands_and_of_apps_are_passed_over(name: str):
+    assert load({}, {f"WAKEDOCK_{name}": "x"}) == Settings()
+
+
 FAILS: dict[str, tuple[dict[str, str], dict[str, str], str, str]] = {
     # sentence: flags, environment, file, part of the message
     "an unknown variable is named with the nearest one": ({}, {"WAKEDOCK_LISTN": "x"}, "", "WAKEDOCK_LISTN: .* 'WAKEDOCK_LISTEN'"),

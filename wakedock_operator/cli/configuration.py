@@ -8,11 +8,16 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from wakedock_operator.adapters.files.documents import read_documents
+from wakedock_operator.adapters.process.procfs import MARKER
+from wakedock_operator.cli.cluster_settings import GatewaySettings, OperatorSettings, RestoreSettings
 from wakedock_operator.cli.settings import PREFIX, Settings, flags, key, variable
 from wakedock_operator.errors import ConfigurationMistake
 from wakedock_operator.resource.errors import mistakes, nearest
 
 CONFIG = "WAKEDOCK_CONFIG"
+_MODELS = (Settings, GatewaySettings, OperatorSettings, RestoreSettings)
+_ELSEWHERE = frozenset({MARKER, *(variable(name) for each in _MODELS for name in each.model_fields)})
+"""Variables that mean something to other commands, or to apps: a shell may have them for those."""
 _PATHS = frozenset({"files", "data", "runtime", "caddy"})
 
 Options = TypeVar("Options", bound=BaseModel)
@@ -67,7 +72,7 @@ def _from_flags(model: type[BaseModel], given: Mapping[str, Any]) -> _Given:
 
 def _from_environment(model: type[BaseModel], environ: Mapping[str, str]) -> _Given:
     names = {variable(name): name for name in model.model_fields}
-    unknown = sorted({name for name in environ if name.startswith(PREFIX)} - set(names) - {CONFIG})
+    unknown = sorted({name for name in environ if name.startswith(PREFIX)} - set(names) - {CONFIG} - _ELSEWHERE)
     if unknown:
         raise ConfigurationMistake(
             "\n".join(_unknown(name, "this environment variable does not exist", [*names, CONFIG]) for name in unknown)
