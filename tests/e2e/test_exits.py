@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,42 @@ async def test_a_caddy_that_hangs_is_given_up_and_ended(tmp_path: Path, runtime_
         sentence = one_sentence(said)
         assert "did not answer" in sentence
         assert not running(int(sentence.split("(pid ")[1].split(")")[0]))
+
+
+@contextmanager
+def inherited(handler: signal.Handlers) -> Iterator[None]:
+    """What a program that is started meanwhile does at SIGHUP, unless it wants something else."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+async def test_a_closed_terminal_ends_it_in_order(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as installation:
+        installation.define("web", hosts=["web.test"], app={"command": faulty("web", tmp_path / "ledger", "hangs")}, wake={"timeout": "2s"})
+        with inherited(signal.SIG_DFL):
+            await installation.start()
+        assert installation.process is not None
+        caddy = installation.caddy_pid()
+        held = asyncio.create_task(ask(installation.port, "web.test"))
+        await installation.until("web", lambda record: any(report["holding"] for report in record["gateways"]))
+        installation.process.send_signal(signal.SIGHUP)
+        await installation.until_logged("stopping")
+        installation.process.send_signal(signal.SIGHUP)
+        assert (await held).status == 504, "the second one does not urge it"
+        assert await installation.process.wait() == 0
+        assert not running(caddy)
+
+
+async def test_under_nohup_a_closed_terminal_is_none_of_its_business(tmp_path: Path, runtime_dir: Path):
+    async with installed(tmp_path, runtime_dir) as installation:
+        with inherited(signal.SIG_IGN):
+            await installation.start()
+        assert installation.process is not None
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{installation.process.pid}/status").read_text().splitlines())
+        assert int(status["SigIgn"], 16) >> (signal.SIGHUP - 1) & 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

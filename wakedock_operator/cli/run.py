@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT. Raises WakeDockError when the start is impossible."""
+    """Run until SIGTERM, SIGINT or SIGHUP (of a terminal that is closed). Raises WakeDockError when the start is impossible."""
     directories = resolve(settings.data, settings.runtime, os.environ)
     absent = FileCatalog.absent(settings.files, data=directories.data)
     if absent:
@@ -42,6 +42,9 @@ async def _run(settings: Settings, directories: Directories) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    # Ignored under nohup. A closed terminal may send it several times: that urges nothing.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, lambda: None if asked.is_set() else stop())
     try:
         async with composed(settings, directories) as parts, serving(parts) as running, asyncio.TaskGroup() as tasks:
             started = True
