@@ -28,7 +28,10 @@ class ExitCode(IntEnum):
     CADDY_MISSING = 11, "There is no Caddy to run."
     CADDY_TOO_OLD = 12, "The Caddy that was found is too old."
     ACCESS_TIMES_NOT_KEPT = 13, "The filesystem of the runtime directory does not keep access times."
-    ANOTHER_INSTANCE = 14, "Another WakeDock uses this data or runtime directory."
+    ANOTHER_INSTANCE = (
+        14,
+        "Another WakeDock uses this data or runtime directory, or an earlier one left something running.",
+    )
     DIRECTORY_UNUSABLE = 15, "The data or runtime directory cannot be used: owner, permissions, length of its path, or no space."
     CADDY_FAILED = 16, "Caddy ended or did not answer while WakeDock started."
     INTERRUPTED = 130, "Ended by Ctrl-C."

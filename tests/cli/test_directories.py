@@ -1,12 +1,19 @@
 """Data and runtime directories: where, whose, and for one instance at a time."""
 
 import os
+import shutil
+import socket
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
+from wakedock_operator.adapters.process.procfs import boot_id, stat
+from wakedock_operator.adapters.process.record import InstanceRecord, RecordFolder, State
 from wakedock_operator.cli.directories import Directories, default_data, default_runtime, find, opened, resolve
 from wakedock_operator.errors import AnotherInstance, DirectoryUnusable, NotRunning
+from wakedock_operator.resource import Key
 
 
 def both(runtime_dir: Path, name: str = "data") -> Directories:
@@ -46,6 +53,58 @@ def test_the_runtime_directory_is_locked_too(runtime_dir: Path):
         opened(Directories(runtime_dir / "other", first.runtime)),
     ):
         pass
+
+
+def elsewhere(runtime_dir: Path) -> Directories:
+    return resolve(runtime_dir / "data", runtime_dir / "elsewhere", {})
+
+
+def remember(former: Directories, process: psutil.Process, *, boot: str | None = None, start_ticks: int | None = None) -> None:
+    """The record of an app, as WakeDock leaves it behind."""
+    seen = stat(process.pid)
+    assert seen is not None
+    record = InstanceRecord(
+        uid="u",
+        mark="m",
+        boot=boot or boot_id(),
+        definition="d",
+        port=1,
+        address="",
+        state=State.RUNNING,
+        started_at=0,
+        stop_signal="SIGTERM",
+        grace=1,
+        pid=process.pid,
+        start_ticks=seen.start_ticks if start_ticks is None else start_ticks,
+    )
+    RecordFolder(former.runtime / "instances").write(Key("default", "web"), record)
+
+
+def test_what_an_earlier_start_left_running_elsewhere_is_not_forgotten(runtime_dir: Path):
+    with opened(both(runtime_dir)) as former:
+        remember(former, psutil.Process())
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.bind(str(former.runtime / "admin.sock"))
+        admin.listen()
+        said = (
+            rf"{former.runtime} .*: Caddy \(process {os.getpid()}\), default/web \(process {os.getpid()}\); .*--runtime {runtime_dir}/run,"
+        )
+        with pytest.raises(AnotherInstance, match=said), opened(elsewhere(runtime_dir)):
+            pass
+    assert find(former.data, {}) == former, "the way to it is kept"
+    with opened(former):
+        pass
+
+
+@pytest.mark.parametrize("gone", [{"boot": "another"}, {"start_ticks": 1}, None], ids=["another boot", "another process", "no folder"])
+def test_where_nothing_of_an_earlier_start_runs_another_runtime_directory_may_be_used(runtime_dir: Path, gone: dict[str, Any] | None):
+    with opened(both(runtime_dir)) as former:
+        if gone is not None:
+            remember(former, psutil.Process(), **gone)
+    if gone is None:
+        shutil.rmtree(former.runtime)
+    with opened(elsewhere(runtime_dir)) as now:
+        assert find(former.data, {}) == now
 
 
 def test_a_directory_that_others_can_read_is_refused_with_the_command_that_mends_it(runtime_dir: Path):

@@ -87,6 +87,7 @@ def opened(directories: Directories) -> Iterator[Directories]:
                 raise DirectoryUnusable(
                     f"the {what} directory {path} cannot be used: {error.strerror}; choose another with {option}"
                 ) from None
+        _check_former(directories)
         try:
             _point(directories)
         except OSError as error:
@@ -147,6 +148,24 @@ def _locked(path: Path, what: str, option: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _check_former(directories: Directories) -> None:
+    """Raises AnotherInstance where an earlier start with another runtime directory has left something running."""
+    # Commands that only look for a running instance need none of it.
+    from wakedock_operator.cli.left_running import left_running
+
+    try:
+        former = Directories(directories.data, Path((directories.data / _POINTER).read_text(encoding="utf-8").rstrip("\n")))
+        running = left_running(former) if former != directories else ""
+    except (OSError, ValueError):
+        return
+    if running:
+        same = former.runtime.name == directories.runtime.name
+        take_over = f"take it over with --runtime {former.runtime.parent}, or " if same else ""
+        raise AnotherInstance(
+            f"an earlier start with the runtime directory {former.runtime} left running: {running}; {take_over}end what runs there first"
+        )
 
 
 def _point(directories: Directories) -> None:

@@ -28,6 +28,9 @@ from wakedock_operator.ports.changes import Changes
 from wakedock_operator.ports.workloads import ProbeResult, VetoResult
 from wakedock_operator.resource import Key, WakeService
 
+RECORDS = "instances"
+"""The folder, in the runtime directory, of what is remembered of running apps."""
+
 log = structlog.get_logger(__name__)
 
 GONE = ProbeResult(ready=False, detail="the instance is gone")
@@ -55,7 +58,7 @@ class ProcessWorkloads:
         self._site = Site(
             installation=hashlib.sha256(str(runtime.resolve()).encode()).hexdigest()[:12],
             boot=boot_id(),
-            records=RecordFolder(runtime / "instances"),
+            records=RecordFolder(runtime / RECORDS),
             ports=self._ports,
             dependency_ports=self._dependency_ports,
             port_needed=self._port_needed,
