@@ -52,6 +52,14 @@ async def test_exact_hosts_win_over_wildcards_and_a_wildcard_is_one_label(gatewa
     assert await ask("127.0.0.1") == "404"
 
 
+@pytest.mark.parametrize("host", [".apps.test", "*.apps.test", "b*.apps.test", ".apps.test:8080", "*.apps.test."])
+async def test_what_is_no_label_is_below_no_wildcard(gateway, ask, host):
+    await gateway.routed(route("wild", "*.apps.test"))
+    assert await ask("b.apps.test") == "default.wild"
+    assert await ask(host) == "404"
+    assert await ask(host, "/.wakedock/x") == "404"
+
+
 async def test_a_host_with_the_dot_of_the_root_is_the_host_without_it(gateway, ask):
     await gateway.routed(route("exact", "a.apps.test", paths=("/api",)), route("wild", "*.apps.test"))
     assert await ask("a.apps.test.", "/api") == "default.exact"

@@ -122,4 +122,4 @@ def _reserved(by_claims: Mapping[Claims, tuple[str, ...]]) -> Json:
 
 
 def _wildcard_pattern(host: str) -> str:
-    return "^[^.]+" + host.removeprefix("*").replace(".", r"\.") + "$"
+    return "^[^.*]+" + host.removeprefix("*").replace(".", r"\.") + "$"

@@ -50,7 +50,13 @@ def host_tree(sites: Iterable[Site]) -> list[Json]:
             exact.append(Site(names, site.routes))
         if patterns:
             wildcard.append(Site(patterns, site.routes))
-    return [*_branches(exact, TOP), *_branches(wildcard, TOP), not_found()]
+    odd = [_no_label()] if wildcard else []
+    return [*_branches(exact, TOP), *odd, *_branches(wildcard, TOP), not_found()]
+
+
+def _no_label() -> Json:
+    """A route that answers 404 for what Caddy takes for hosts below a wildcard, `.a.test` and `*.a.test`. Exact hosts never come to it."""
+    return {"match": [{"header": {"Host": [".*", "***"]}}], "terminal": True, **not_found()}
 
 
 def _branches(sites: Sequence[Site], fan_out: int) -> list[Json]:
