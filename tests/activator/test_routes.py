@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from tests.machine import HELLO, SHOP, Machine, in_fake_time, service
+from tests.machine import DB, HELLO, SHOP, Machine, in_fake_time, service
 from wakedock_operator.activator.routes import QUIET, SHORTEST_WAKE, TRY_AGAIN, RouteKeeper
+from wakedock_operator.core.conditions import ConditionType
 from wakedock_operator.core.routing import Callers
 from wakedock_operator.resource import Key
 
@@ -186,6 +187,33 @@ async def test_a_service_that_cannot_be_routed_is_told_and_the_others_are(keepin
     assert set(keeping.claims) == {HELLO}
     assert [(line["event"], line["service"]) for line in logs] == [("service cannot be routed", "default/shop")]
     assert machine.metric("caddy_applies_total", {"outcome": "failed"}) == 1
+
+
+async def test_a_route_that_was_never_in_force_is_pending(keeping: Keeping, machine: Machine):
+    machine.catalog.define(service(), service(DB, hosts=[]))
+    machine.edge.available = False
+    told: list[Key] = []
+
+    async def follow() -> None:
+        async for key in keeping.keeper.changes():
+            told.append(key)  # noqa: PERF401 - it never ends
+
+    following = asyncio.create_task(follow())
+    await keeping.start()
+    entries = machine.catalog.current().entries
+    assert keeping.keeper.pending(entries[HELLO]) == "its route is not in force yet"
+    assert keeping.keeper.pending(entries[DB]) is None, "it has no hosts"
+    machine.edge.available = True
+    await asyncio.sleep(2 * TRY_AGAIN)
+    assert keeping.keeper.pending(entries[HELLO]) is None
+    assert told == [HELLO]
+    following.cancel()
+
+
+async def test_a_route_of_an_earlier_start_is_not_pending(machine: Machine):
+    await machine.start(service())
+    assert machine.condition(ConditionType.ROUTED).status == "True"
+    assert Keeping(machine).keeper.pending(machine.catalog.current().entries[HELLO]) is None
 
 
 async def test_a_service_that_lost_its_host_to_an_earlier_one_keeps_a_route_without_hosts(keeping: Keeping, machine: Machine):

@@ -1,7 +1,9 @@
 """Definitions that change under load, break, vanish or cannot be read: what runs is never left in doubt, and nothing is left behind."""
 
 import asyncio
+import os
 import shutil
+import signal
 from typing import Any
 
 import pytest
@@ -34,6 +36,18 @@ async def until_gone(stand: Standing, name: str) -> None:
     await installation.until_removed(name)
     assert not [path for path in installation.data.rglob(f"default.{name}*") if path.parent.name in {"definitions", "wishes"}]
     assert not any(running(line["pid"]) for line in stand.noted(name, event="start"))
+
+
+async def test_a_route_that_caddy_has_not_taken_yet_is_not_said_to_be_in_force():
+    async with standing(lambda plan: behaving(plan, "web", "fine")) as stand:
+        caddy = stand.installation.caddy_pid()
+        os.kill(caddy, signal.SIGSTOP)
+        redefine(stand, "new")
+        pending = await stand.installation.until("new", lambda record: bool(record["conditions"]))
+        assert condition(pending, "Routed")[:2] == ("False", "Pending")
+        os.kill(caddy, signal.SIGCONT)
+        await stand.installation.until("new", lambda record: condition(record, "Routed")[:2] == ("True", "Routed"))
+        assert (await ask(stand.port, "new.test")).status == 200
 
 
 async def test_a_changed_app_is_drained_and_woken_while_its_requests_wait():

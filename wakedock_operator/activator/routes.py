@@ -1,14 +1,16 @@
 """Keeps the edge's routes as the catalogue defines them: one apply for all changes that came meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
 from wakedock_operator.adapters.metrics import Metrics
+from wakedock_operator.core.conditions import ConditionType, RoutedReason
 from wakedock_operator.core.routing import Route, route_services
 from wakedock_operator.ports.board import Board
-from wakedock_operator.ports.catalog import Catalog, Snapshot
+from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
+from wakedock_operator.ports.changes import Changes
 from wakedock_operator.ports.edge import Edge, EdgeUnavailable
 from wakedock_operator.resource import Key
 
@@ -48,11 +50,30 @@ class RouteKeeper:
         self.settled = False
         """Nothing is waiting to be applied."""
         self._last: tuple[list[Route], float] | None = None
+        self._routed: frozenset[Key] = frozenset()
+        """Services that some host leads to."""
+        self._changes: Changes[Key] = Changes()
         self._failing_since: float | None = None
         self._ending: set[Key] = set()
         self._again = asyncio.Event()
         self._waited_for: set[Key] = set()
         """Services whose port did not come in time."""
+
+    def pending(self, entry: Entry) -> str | None:
+        """Why no request reaches it yet; None once its route was in force, be it by the word of an earlier start."""
+        if entry.key in self._routed or not entry.service.spec.hosts or self._said_routed(entry.key):
+            return None
+        return "its route is not in force yet"
+
+    def changes(self) -> AsyncIterator[Key]:
+        """Every service that gets its first route."""
+        return self._changes.follow()
+
+    def _said_routed(self, key: Key) -> bool:
+        status = self._board.view(key)
+        return status is not None and any(
+            (each.type, each.reason) == (ConditionType.ROUTED, RoutedReason.ROUTED) for each in status.conditions
+        )
 
     def apply_again(self) -> None:
         """Something beside the definitions changed, such as a certificate."""
@@ -127,7 +148,9 @@ class RouteKeeper:
         self._metrics.applied(ok=not applied.rejected)
         self._last, self.version = wanted, snapshot.version
         self.in_force.set()
+        before, self._routed = self._routed, frozenset(route.key for route in routes if route.claims)
         self._applied()
+        self._changes.announce(*(self._routed - before))
         for key, reason in applied.rejected.items():
             log.warning("service cannot be routed", service=str(key), reason=reason)
         return True

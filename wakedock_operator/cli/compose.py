@@ -110,6 +110,13 @@ async def composed(settings: Settings, directories: Directories) -> AsyncIterato
             metrics=metrics,
             options=GatewayOptions(name=GATEWAY, drain_patience=settings.drain_patience.total_seconds(), max_held=settings.max_held_total),
         )
+        routes = RouteKeeper(
+            catalog=catalog,
+            board=board,
+            edge=edge,
+            metrics=metrics,
+            applied=lambda: controller.edge_changed(),  # noqa: PLW0108 - it is made below, and knows the routes
+        )
         controller = Controller(
             catalog=catalog,
             board=board,
@@ -119,8 +126,8 @@ async def composed(settings: Settings, directories: Directories) -> AsyncIterato
             clock=clock,
             metrics=metrics,
             gateways=FixedGateways(frozenset({GATEWAY})),
+            routing=routes,
         )
-        routes = RouteKeeper(catalog=catalog, board=board, edge=edge, metrics=metrics, applied=controller.edge_changed)
         yield Parts(settings, directories, catalog, board, workloads, edge, journal, metrics, activator, controller, routes, clock)
 
 
