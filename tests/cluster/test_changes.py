@@ -59,6 +59,25 @@ def test_a_stuck_rollout_does_not_end_the_pods_that_serve(wakedock: Installation
     shop.until("Asleep", after=blocked["epoch"])
 
 
+def test_a_version_that_never_comes_up_is_the_same_at_every_gateway(wakedock: Installation, kubectl: Kubectl):
+    """It is defined after one gateway has granted requests and before Kubernetes calls the pod ready: the version before serves on."""
+    made = app(kubectl.namespace, "shop", idleTimeout="1h", wake={"timeout": "20s"})
+    made["spec"]["app"]["readinessProbe"] |= {"periodSeconds": 5, "initialDelaySeconds": 6}
+    kubectl.apply(made)
+    shop = Seen(kubectl, "shop")
+    asleep = shop.ready()
+    gateways = wakedock.gateways()
+    victim, address = next(iter(gateways.items()))
+    assert ask(address, shop.host)[0] == 200
+    made["spec"]["app"]["image"] = "wakedock.local/nowhere:1"
+    kubectl.apply(made)
+    assert reason(shop.until("Awake", after=asleep["epoch"]), "Ready") in {"Served", "NotRouted"}
+    assert [ask(each, shop.host)[0] for each in gateways.values()] == [200, 200]
+    wakedock.kubectl("delete", "pod", victim)
+    wakedock.kubectl("rollout", "status", "deployment/wakedock-gateway", "--timeout=60s")
+    assert [ask(each, shop.host)[0] for each in wakedock.gateways().values()] == [200, 200]
+
+
 def test_an_app_that_ignores_sigterm_is_asleep_for_callers_and_wakes_as_a_new_pod(wakedock: Installation, kubectl: Kubectl):
     """And is awake long before the old one is gone: nothing goes there any more, and no start is given up on its account."""
     grace, timeout = {"gracePeriod": "20s"}, {"timeout": "10s"}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.machine import HELLO, Machine, in_fake_time, service
+from tests.machine import HELLO, SHOP, Machine, in_fake_time, service
 from wakedock_operator.controller.loop import MADE_FOR_GOOD, MAKE_AGAIN
 from wakedock_operator.core.conditions import ConditionType
 from wakedock_operator.core.status import Serving
@@ -69,3 +69,13 @@ async def test_a_corrected_definition_does_not_wait_for_that(machine: Machine):
     await machine.settle()
     assert machine.workloads.made == [HELLO] * 2
     assert machine.condition(ConditionType.ACCEPTED).status == "True"
+
+
+async def test_the_next_in_line_for_a_host_says_so_as_soon_as_it_has_it(machine: Machine):
+    await machine.start(service())
+    machine.catalog.define(service(SHOP, hosts=["hello.localhost"]))
+    await machine.settle()
+    assert machine.condition("Routed", SHOP).reason == "HostTaken"
+    machine.catalog.end(HELLO)
+    await machine.settle()
+    assert machine.condition("Routed", SHOP).status == "True"

@@ -159,6 +159,48 @@ A_STABLE_ADDRESS = [
     ),
 ]
 
+ROLLING = replace(runs(STARTING, stable=STABLE), rolling=True)
+"""A version that does not answer, while the one before serves."""
+
+WHILE_A_VERSION_IS_ROLLED_OUT = [
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, held=True, backend=ROLLING, answered=None),
+        Probe(STABLE),
+        id="the address that stays is asked for the one before",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, held=True, backend=ROLLING, answered=STABLE.id), Grant(STABLE), id="and requests go there"
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, backend=ROLLING, answered=STABLE.id),
+        Steer(STABLE.address),
+        id="also those that do not wait yet",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, held=True, backend=ROLLING, answered=STARTING.id),
+        Grant(STARTING),
+        id="unless the new version answers",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, steering=None, held=True, backend=replace(ROLLING, instances=(ENDING, STARTING)), answered=None),
+        Probe(STARTING),
+        id="and not while something that ends may be behind it",
+    ),
+    pytest.param(
+        facts(
+            Stage.ASLEEP,
+            says(BUSY, holding=True),
+            memory=memory(fenced=True),
+            steering=None,
+            held=True,
+            backend=ROLLING,
+            answered=STABLE.id,
+        ),
+        Probe(STARTING),
+        id="nor before it is awake",
+    ),
+]
+
 BY_IT = replace(runs(STABLE), stable=STABLE)
 """Of an app that is reached by nothing else."""
 BY_IT_AND_ENDING = replace(runs(ENDING, STABLE), stable=STABLE)
@@ -351,7 +393,18 @@ ASLEEP = [
 
 
 @pytest.mark.parametrize(
-    "given, step", [*A_NEW_EPOCH, *REFUSING, *AWAKE, *A_STABLE_ADDRESS, *BY_THE_STABLE_ADDRESS_ALONE, *DRAINING, *FORCED, *ASLEEP]
+    "given, step",
+    [
+        *A_NEW_EPOCH,
+        *REFUSING,
+        *AWAKE,
+        *A_STABLE_ADDRESS,
+        *WHILE_A_VERSION_IS_ROLLED_OUT,
+        *BY_THE_STABLE_ADDRESS_ALONE,
+        *DRAINING,
+        *FORCED,
+        *ASLEEP,
+    ],
 )
 def test_the_next_step_of_a_gateway(given: Facts, step: Step):
     assert decide(given) == step

@@ -15,6 +15,7 @@ from wakedock_operator.core.controller import (
     Facts,
     Fence,
     Forget,
+    Probe,
     Rest,
     Stop,
     Write,
@@ -227,6 +228,14 @@ def test_who_undoes_every_sleep_is_named_and_left_alone_until_somebody_asks_for_
     assert message.startswith("argocd scaled it up again")
     after, what = written(facts(awake, sleep_wish="now"))
     assert (what, after.undone, after.undone_by) == (Change.FORCE, 0, "")
+
+
+def test_what_serves_while_a_new_version_is_rolled_out_is_awake():
+    waking = status(Stage.ASLEEP, says(BUSY))
+    stuck = replace(runs(STARTING, generation=waking.generation), rolling=True)
+    assert isinstance(decide(facts(waking, backend=replace(stuck, rolling=False), fenced=True)), Probe)
+    assert written(facts(waking, backend=stuck, fenced=True))[1] is Change.WAKE
+    assert isinstance(decide(facts(waking, backend=replace(stuck, settled=False), fenced=True)), Probe)
 
 
 def test_a_rollout_is_not_ended_by_idleness_nor_by_the_schedule_but_by_a_person():

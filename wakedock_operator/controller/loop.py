@@ -149,7 +149,10 @@ class Controller:
         if not snapshot.defines_as(before):
             entries = snapshot.entries.values()
             ports = {entry.key: entry.callers_port for entry in entries if entry.callers_port is not None}
-            self._divided = route_services(((entry.order, entry.service) for entry in entries), ports)
+            before_divided, self._divided = self._divided, route_services(((entry.order, entry.service) for entry in entries), ports)
+            for key in before_divided.lost.keys() | self._divided.lost.keys():
+                if before_divided.lost.get(key) != self._divided.lost.get(key):
+                    self._queue.add(key)  # a host went to it, or to somebody else
         for key in snapshot.entries.keys() | self._board.keys() | self._workloads.keys() | before.entries.keys():
             # What is left of an ended service waits while a source cannot be read.
             entry, old = snapshot.entries.get(key), before.entries.get(key)

@@ -104,7 +104,11 @@ def asked_by(status: Status) -> WakeReason:
 
 
 def up(facts: Facts, status: Status) -> bool:
-    """A settled workload above zero that answers. What a stop intent names has to be gone as well: `Awake` takes the intent away."""
+    """A settled workload above zero that answers, in its newest version or in the one before while that is rolled out.
+
+    What a stop intent names has to be gone as well: `Awake` takes the intent away.
+    """
     backend = facts.backend.under(status)
     doomed = facts.stops_by_intent and backend.terminating
-    return backend.desired > 0 and backend.settled and not doomed and any(i.ready for i in backend.live)
+    answers = backend.rolling or any(i.ready for i in backend.live)
+    return backend.desired > 0 and backend.settled and not doomed and answers

@@ -13,13 +13,13 @@ def decide(facts: Facts) -> Step:
     if facts.asked or facts.steering is None or backend is None:
         if backend is None:
             return Observe()
-        target = facts.target
+        target = facts.meanwhile or facts.target
         if target is None:
             if facts.steering is not None:
                 return Steer(None)
             if facts.asked and backend.desired == 0 and facts.may_start and facts.dependencies_ready:
                 return Start()
-        elif not facts.answers:
+        elif facts.answered != target.id:
             return _news(facts, unanswered=True) or Probe(target)
         elif facts.asked:
             return Grant(target)

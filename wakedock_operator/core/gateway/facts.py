@@ -89,3 +89,13 @@ class Facts:
     def answers(self) -> bool:
         """That instance has answered a probe."""
         return self.target is not None and self.answered == self.target.id
+
+    @property
+    def meanwhile(self) -> Instance | None:
+        """Where a request may go as long as the version that is being rolled out does not answer.
+
+        The address that stays leads to the one before.
+        """
+        if self.backend is None or not self.backend.rolling or self.backend.terminating or self.answers:
+            return None
+        return self.backend.stable
