@@ -1,6 +1,5 @@
 """Installations for many tests: all services are defined before the start, each test uses services that are its own."""
 
-import asyncio
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.connection import ask
 from tests.e2e.installation import Installation, installed
 
 PYTHON = [sys.executable, "-I"]
@@ -55,11 +53,6 @@ class Standing:
         """Wait until so many requests wait for apps."""
         while await self.held() != number:
             pass
-
-    async def until_routed(self, host: str) -> None:
-        """Wait until the routes of this host are in force; nothing is woken by that."""
-        while (await ask(self.port, host, "/.wakedock/progress", headers=[("Accept", "application/json")])).status == 404:
-            await asyncio.sleep(0.01)
 
     async def sleep(self, name: str) -> None:
         """Put a service to sleep as a person would; return when its process is gone."""

@@ -209,7 +209,7 @@ async def test_a_service_that_comes_back_while_it_ends_is_served_again():
         redefine(stand, "web")
         await installation.until_serving("web", "Asleep")
         # Its host is nobody's until the routes of the new one are in force.
-        await stand.until_routed("web.test")
+        await stand.installation.until_routed("web.test")
         held = [asyncio.create_task(pid_of(stand, "web.test")) for _ in range(3)]
         assert int((await in_flight).body.split()[3]) == before, "what was in flight ends where it began"
         (after,) = set(await asyncio.gather(*held))

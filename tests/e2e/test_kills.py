@@ -80,7 +80,7 @@ async def test_requests_that_are_held_since_before_the_routes_changed_are_answer
         held = mixed(stand.port, "late")
         await until_held(stand.installation, "late")
         stand.installation.define("extra", hosts=["extra.test"], app={"command": ["sleep", "1000"]})
-        await stand.until_routed("extra.test")
+        await stand.installation.until_routed("extra.test")
         assert not any(each.done() for each in held)
         await stand.installation.kill()
         await stand.installation.start()
