@@ -2,30 +2,31 @@
 
 import errno
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.adapters.process.apps import PYTHON, service
 from tests.adapters.process.bench import UID, Bench, gone, pid_of
-from wakedock_operator.adapters.process import ending, procfs, tree
+from wakedock_operator.adapters.process import ending, procfs, starting, tree
 from wakedock_operator.core.status import FailureReason
 from wakedock_operator.resource import Key
 
 HELLO = Key("default", "hello")
 
 
-async def test_a_start_that_fails_in_a_way_that_nobody_foresaw_can_be_tried_again(bench: Bench, tmp_path: Path):
-    values = tmp_path / "values"
-    values.write_bytes(b"NAME='a\0b'\n")
-    await bench.workloads.ensure(service(app={"envFrom": [{"file": str(values)}]}), UID)
-    await bench.workloads.start(HELLO)
+async def test_a_start_that_fails_in_a_way_that_nobody_foresaw_can_be_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ValueError("nobody foresaw this")
+
+    await bench.workloads.ensure(service(), UID)
+    with monkeypatch.context() as patched:
+        patched.setattr(starting, "launch", fail)
+        await bench.workloads.start(HELLO)
     seen = await bench.workloads.observe(HELLO)
     assert (seen.desired, seen.settled) == (0, True)
     assert seen.failure is not None
     assert seen.failure.reason is FailureReason.BACKEND
-    values.write_text("NAME=ab\n")
     await bench.workloads.start(HELLO)
     assert (await bench.workloads.observe(HELLO)).live
 

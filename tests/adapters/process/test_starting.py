@@ -57,6 +57,38 @@ async def test_a_line_that_is_no_variable_is_named(bench: Bench, tmp_path: Path)
     assert f"{path}, line 2" in failure.message
 
 
+async def test_a_nul_character_among_variables_is_named_by_its_line(bench: Bench, tmp_path: Path):
+    path = tmp_path / "env"
+    path.write_bytes(b"\n# comment\nGOOD=1\n\nBAD='a\0b'\n")
+    failure = await failure_of(bench, app={"envFrom": [{"file": str(path)}]})
+    assert failure.reason is FailureReason.MISCONFIGURED
+    assert f"{path}, line 5: a NUL character" in failure.message
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        pytest.param(os.mkfifo, "it is no regular file", id="a named pipe"),
+        pytest.param(os.mkdir, "it is no regular file", id="a folder"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "it is no regular file", id="a device"),
+        pytest.param(lambda path: path.write_text("A=1\n" * 300_000), "it is larger than 1024 KiB", id="a large file"),
+        pytest.param(lambda path: path.write_bytes(b"A=\xff\n"), "can't decode", id="a file of another encoding"),
+    ],
+)
+async def test_what_is_no_file_of_variables_is_refused_at_once_and_mended(bench: Bench, tmp_path: Path, make, words):
+    path = tmp_path / "env"
+    make(path)
+    failure = await failure_of(bench, app={"envFrom": [{"file": str(path)}]})
+    assert failure.reason is FailureReason.MISCONFIGURED
+    assert f"{path} cannot be read" in failure.message
+    assert words in failure.message
+    mended = tmp_path / "mended"
+    mended.write_bytes("\N{BYTE ORDER MARK}A=1\r\nB='x\r\ny'\r\n".encode())
+    await bench.start(service(command=["/bin/sh", "-c", 'echo "$A,$B."; sleep 600'], app={"envFrom": [{"file": str(mended)}]}))
+    await bench.until_line(HELLO, "1,x")
+    assert await bench.workloads.logs(HELLO, lines=2) == ("1,x", "y.")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 async def test_a_command_that_another_user_may_not_execute_is_not_permitted(bench: Bench, tmp_path: Path):
     program = tmp_path / "private"

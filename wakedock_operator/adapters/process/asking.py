@@ -6,6 +6,7 @@ from wakedock_operator.adapters.probing import readiness
 from wakedock_operator.adapters.probing.command import Surroundings
 from wakedock_operator.adapters.process.launch import Order, program_of
 from wakedock_operator.adapters.process.listeners import find
+from wakedock_operator.adapters.process.own_thread import in_own_thread
 from wakedock_operator.adapters.process.record import InstanceRecord
 from wakedock_operator.adapters.process.refused import StartRefused
 from wakedock_operator.ports.workloads import ProbeResult
@@ -30,7 +31,8 @@ async def ask_ready(service: WakeService, record: InstanceRecord) -> tuple[Probe
     inside = None
     if isinstance(how, CommandReadiness) and service.spec.app is not None:
         try:
-            inside = await asyncio.to_thread(_inside, service.spec.app, record, how)
+            app, command = service.spec.app, how
+            inside = await in_own_thread(lambda: _inside(app, record, command), name="surroundings")
         except StartRefused as refused:
             return ProbeResult(ready=False, detail=str(refused)), ""
     return await readiness.ask_ready(how, readiness.target_of(service, address), inside), address

@@ -1,6 +1,7 @@
-"""One start, from the definition to the running process. Everything here blocks and runs in a thread."""
+"""One start, from the definition to the running process. Everything here blocks, maybe for ever, and runs in a thread of its own."""
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -47,6 +48,13 @@ def launch(order: Order, *, log: LogFile, announce: Callable[[], None]) -> Launc
         return Launched(handle=spawn(program, output), log_offset=offset)
     finally:
         os.close(output)
+
+
+def discard(launched: Launched) -> None:
+    """End a process that nobody has seen yet."""
+    os.killpg(launched.handle.pid, signal.SIGKILL)
+    os.waitpid(launched.handle.pid, 0)
+    launched.handle.close()
 
 
 def program_of(order: Order, command: tuple[str, ...] | None = None) -> Program:

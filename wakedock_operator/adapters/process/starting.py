@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 import time
 from dataclasses import dataclass, replace
 
@@ -10,9 +11,10 @@ import structlog
 from wakedock_operator.adapters.process.definition import fingerprint
 from wakedock_operator.adapters.process.ending import Tree
 from wakedock_operator.adapters.process.handle import ProcessHandle
-from wakedock_operator.adapters.process.launch import Order, launch
+from wakedock_operator.adapters.process.launch import Order, discard, launch
 from wakedock_operator.adapters.process.listeners import listening_on, named
 from wakedock_operator.adapters.process.log_file import LogFile
+from wakedock_operator.adapters.process.own_thread import in_own_thread
 from wakedock_operator.adapters.process.ports import bindable
 from wakedock_operator.adapters.process.record import InstanceRecord, State
 from wakedock_operator.adapters.process.refused import StartRefused
@@ -48,7 +50,10 @@ class SupervisedProcess:
 
 
 async def start_fresh(key: Key, service: WakeService, uid: str, *, site: Site, output: LogFile) -> SupervisedProcess:
-    """Start the service's app. The process runs when this returns, but is on record as starting only. Raises StartRefused."""
+    """Start the service's app. The process runs when this returns, but is on record as starting only. Raises StartRefused.
+
+    When it is cancelled, whatever the start still brings about is ended.
+    """
     app = service.spec.app
     if app is None:
         raise StartRefused(FailureReason.BACKEND, f"{key} has no app to start; describe it in spec.app")
@@ -68,9 +73,19 @@ async def start_fresh(key: Key, service: WakeService, uid: str, *, site: Site, o
         dependency_ports=dependency_ports,
     )
     order = Order(app=app, port=port, mark=record.mark, dependency_ports=dependency_ports)
+    given_up = threading.Event()
+
+    def announce() -> None:
+        if given_up.is_set():
+            # The record is that of a later start by now.
+            raise StartRefused(FailureReason.BACKEND, "this start was given up")
+        site.records.write(key, record)
+
     try:
-        launched = await asyncio.to_thread(launch, order, log=output, announce=lambda: site.records.write(key, record))
-    except StartRefused:
+        # It reads files of the app's, which may lie on a network.
+        launched = await in_own_thread(lambda: launch(order, log=output, announce=announce), name="launch", undo=discard)
+    except (StartRefused, asyncio.CancelledError):
+        given_up.set()
         site.forget(key)
         raise
     if output.problem is not None:

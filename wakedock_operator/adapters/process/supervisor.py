@@ -33,6 +33,8 @@ from wakedock_operator.resource import Key, SleepMode, WakeService
 
 log = structlog.get_logger(__name__)
 
+LAUNCH_PATIENCE = 5.0
+"""Seconds after which a start that is not wanted any more is given up: it hangs, on a network file system for example."""
 FAILURE_LINES = 10
 FAILURE_BYTES = 4096
 END_AGAIN = 0.5
@@ -58,6 +60,7 @@ class Supervisor:
         self._launch: asyncio.Task[None] | None = None
         self._withdrawn = False
         """The launch under way is no longer wanted: a stop came after it began."""
+        self._given_up: set[asyncio.Task[None]] = set()
         self._halting: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -101,6 +104,9 @@ class Supervisor:
         if before == (service, uid):
             return
         self._fingerprint = fingerprint(service)
+        if self._launch is not None:
+            # Of the definition before; what it starts is noticed to be outdated.
+            self._site.run(self._outlast(self._launch))
         process = self.process
         fits = service.spec.sleep.mode is SleepMode.PAUSE and process is not None and self._fits(process.record)
         if process is not None and process.record.state is State.PAUSED and not fits:
@@ -168,9 +174,9 @@ class Supervisor:
             self._site.tell(self.key)
 
     async def settle_launch(self) -> None:
-        """Return when no start is half done: what is started must be on record before WakeDock ends."""
+        """Return when no start is half done: what is started must be on record before WakeDock ends. One that hangs is given up."""
         if self._launch is not None:
-            await asyncio.shield(self._launch)
+            await self._outlast(self._launch)
 
     def let_go(self) -> None:
         """Stop looking at the process; it runs on."""
@@ -212,7 +218,18 @@ class Supervisor:
     def _withdraw(self) -> None:
         self.desired = False
         self._withdrawn = True
+        if self._launch is not None:
+            self._site.run(self._outlast(self._launch))
         self.fence()
+
+    async def _outlast(self, launch: asyncio.Task[None]) -> None:
+        """Wait for this launch, and give it up when it does not come to an end."""
+        done, _ = await asyncio.wait({launch}, timeout=LAUNCH_PATIENCE)
+        if not done:
+            log.warning("start given up that hangs", service=str(self.key), waited=LAUNCH_PATIENCE)
+            self._given_up.add(launch)
+            launch.cancel()
+            await asyncio.wait({launch})
 
     async def _launching(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
         refused: StartRefused | None = None
@@ -221,6 +238,10 @@ class Supervisor:
                 await step()
         except StartRefused as error:
             refused = error
+        except asyncio.CancelledError:
+            if self._launch not in self._given_up:
+                raise
+            self._given_up.clear()
         except OSError as error:
             refused = StartRefused(FailureReason.BACKEND, f"the app could not be started: {error}; mend that and try again")
         except Exception as error:

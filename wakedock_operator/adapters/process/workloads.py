@@ -84,8 +84,7 @@ class ProcessWorkloads:
 
     async def close(self) -> None:
         """Stop supervising. Apps run on; a stop under way is finished by the next start of WakeDock."""
-        for supervisor in self._supervisors.values():
-            await supervisor.settle_launch()
+        await asyncio.gather(*(supervisor.settle_launch() for supervisor in self._supervisors.values()))
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
