@@ -88,6 +88,67 @@ async def test_an_app_is_stopped_by_the_signal_it_asks_for_and_may_take_its_time
     assert (await bench.workloads.logs(HELLO, lines=1)) == ("goodbye",)
 
 
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+
+
+async def test_a_stop_follows_the_present_grace_period(bench: Bench):
+    command = [*PYTHON, DEAF]
+    instance = await bench.start(service(command=command, sleep={"gracePeriod": "1h"}))
+    await bench.until_line(HELLO, "deaf")
+    await bench.workloads.ensure(service(command=command, sleep={"gracePeriod": "50ms"}), UID)
+    await bench.stop_and_wait(HELLO)
+    assert not alive(pid_of(instance))
+
+
+async def test_a_stop_follows_the_last_known_grace_period_over_a_restart_and_a_deletion(bench: Bench):
+    command = [*PYTHON, DEAF]
+    instance = await bench.start(service(command=command, sleep={"gracePeriod": "1h"}))
+    await bench.until_line(HELLO, "deaf")
+    await bench.workloads.ensure(service(command=command, sleep={"gracePeriod": "50ms"}), UID)
+    await bench.reopen()
+    await bench.workloads.remove(HELLO, UID)
+    await gone(pid_of(instance))
+
+
+async def test_a_grace_period_that_changes_during_the_start_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    forked, go_on = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any, **named: Any) -> launch.Launched:
+        launched = launch.launch(*arguments, **named)
+        forked.set()
+        go_on.wait()
+        return launched
+
+    monkeypatch.setattr(starting, "launch", slow)
+    command = [*PYTHON, DEAF]
+    await bench.workloads.ensure(service(command=command, sleep={"gracePeriod": "1h"}), UID)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bench.workloads.start(HELLO))
+        await asyncio.to_thread(forked.wait)
+        await bench.workloads.ensure(service(command=command, sleep={"gracePeriod": "50ms"}), UID)
+        go_on.set()
+    await bench.until_line(HELLO, "deaf")
+    await bench.stop_and_wait(HELLO)
+
+
+async def test_a_stop_follows_the_present_signal_of_a_command_that_is_still_the_same(bench: Bench):
+    code = """
+import signal, sys, time
+for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM):
+    signal.signal(number, lambda number, _: sys.exit(print(signal.Signals(number).name, flush=True)))
+print('up', flush=True)
+time.sleep(600)
+"""
+    command = [*PYTHON, code]
+    await bench.start(service(command=command))
+    await bench.until_line(HELLO, "up")
+    await bench.workloads.ensure(service(command=command, app={"stopSignal": "SIGINT"}), UID)
+    assert not (await bench.workloads.observe(HELLO)).outdated
+    await bench.workloads.ensure(service(command=["other"], app={"stopSignal": "SIGUSR1"}), UID)
+    await bench.stop_and_wait(HELLO)
+    assert await bench.workloads.logs(HELLO, lines=1) == ("SIGINT",)
+
+
 async def test_the_stop_is_on_record_before_the_signal(bench: Bench, monkeypatch: pytest.MonkeyPatch):
     instance = await bench.start(service())
     seen: list[tuple[State, bool]] = []

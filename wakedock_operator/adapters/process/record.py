@@ -29,7 +29,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstanceRecord:
-    """One instance. `mark` is the value of WAKEDOCK_INSTANCE in its environment, `definition` the fingerprint it was started from."""
+    """One instance. `mark` is the value of WAKEDOCK_INSTANCE in its environment, `definition` the fingerprint it was started from.
+
+    `stop_signal` and `grace` follow the definition until the stop.
+    """
 
     uid: str
     mark: str

@@ -107,11 +107,25 @@ class Supervisor:
         if self._launch is not None:
             # Of the definition before; what it starts is noticed to be outdated.
             self._site.run(self._outlast(self._launch))
+        self._follow_stop()
         process = self.process
         fits = service.spec.sleep.mode is SleepMode.PAUSE and process is not None and self._fits(process.record)
         if process is not None and process.record.state is State.PAUSED and not fits:
             self._end(process)
         self._site.tell(self.key)
+
+    def _follow_stop(self) -> None:
+        """Let a process that is not ending yet end as the definition says now: none is started anew for that."""
+        process, service = self.process, self.definition
+        if process is None or service is None or process.record.state is State.STOPPING:
+            return
+        record = replace(process.record, grace=service.spec.sleep.grace_period.total_seconds())
+        if service.spec.app is not None and self._fits(record):
+            # A changed command may understand another signal than the one that runs.
+            record = replace(record, stop_signal=service.spec.app.stop_signal)
+        if record != process.record:
+            process.record = record
+            self._note(process)
 
     def fence(self) -> None:
         """Let every stop that was decided earlier fail."""
@@ -271,6 +285,7 @@ class Supervisor:
             # Without a record the next WakeDock would take it for a stray.
             self._end(process)
             raise
+        self._follow_stop()
         if self._withdrawn:
             self._end(process)
 
