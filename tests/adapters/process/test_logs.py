@@ -97,3 +97,41 @@ async def test_the_size_of_a_log_that_nobody_observes_is_looked_at(bench: Bench,
     while not await asyncio.to_thread(rotated.exists):
         pass
     assert rotated.read_text() == "x" * 1000 + "\n"
+
+
+async def test_only_a_newline_ends_a_line(tmp_path: Path):
+    log = LogFile(tmp_path / "app.log")
+    log.path.write_bytes("50%\r100%\x0b\x0c\x1c\x85 \u2028\u2029one\n\ntwo\r\nthree".encode())
+    expected = ("50%\r100%\x0b\x0c\x1c\x85 \u2028\u2029one", "", "two", "three")
+    assert log.tail(10) == log.last(10) == expected
+    assert log.tail(2) == expected[-2:]
+    following = log.follow(10)
+    assert [await anext(following) for _ in range(3)] == list(expected[:3])
+
+
+def test_every_file_of_a_log_has_the_same_mode(tmp_path: Path):
+    log = LogFile(tmp_path / "logs" / "app.log", kept=2)
+    log.path.parent.mkdir()
+    log.path.with_suffix(".log.new").touch(0o644)  # of a rotation that was cut off
+    for _ in range(3):
+        os.close(log.open())
+        log.path.write_text("line\n")
+        log.rotate()
+    assert {(each.name, oct(each.stat().st_mode & 0o777)) for each in log.path.parent.iterdir()} == {
+        ("app.log", "0o640"),
+        ("app.log.1", "0o640"),
+        ("app.log.2", "0o640"),
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_an_app_of_another_user_may_open_its_output_again(bench: Bench):
+    again = "echo out > /dev/stdout; echo error > /dev/stderr; exec sleep 600"
+    await bench.start(service(command=["/bin/sh", "-c", again], app={"user": "nobody"}))
+    await bench.until_line(HELLO, "error")
+    path = bench.data / "logs" / "default.hello.log"
+    assert (path.owner(), oct(path.stat().st_mode & 0o777)) == ("nobody", "0o640")
+    await bench.stop_and_wait(HELLO)
+    await bench.start(service(command=["/bin/sh", "-c", "echo mine; exec sleep 600"]))
+    await bench.until_line(HELLO, "mine")
+    assert path.stat().st_uid == os.geteuid()

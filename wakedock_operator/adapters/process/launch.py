@@ -36,7 +36,7 @@ class Launched:
 def launch(order: Order, *, log: LogFile, announce: Callable[[], None]) -> Launched:
     """Start it. `announce` puts it on record, right before the process exists. Raises StartRefused."""
     program = program_of(order)
-    output = log.open()
+    output = log.open(owner=program.account.uid)
     try:
         offset = log.size
         try:

@@ -5,8 +5,10 @@ and truncation may be lost; nothing else is.
 """
 
 import asyncio
+import contextlib
 import errno
 import os
+import stat
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 MAX_SIZE = 10 * 1024 * 1024
 KEPT = 3
 TAIL = 64 * 1024
+_MODE = 0o640
 _CHUNK = 256 * 1024
 _FOLLOW_INTERVAL = 0.2
 
@@ -31,24 +34,33 @@ class LogFile:
         self._moving = threading.Lock()
         """Held while lines move from one file to another, so that no reader misses them or sees them twice."""
 
-    def open(self) -> int:
-        """A descriptor for a process to write to. Falls back to /dev/null, and says why in `problem`."""
+    def open(self, *, owner: int | None = None) -> int:
+        """A descriptor for a process of the user `owner` (by default WakeDock's) to write to, and to open again as /dev/stdout.
+
+        Falls back to /dev/null, and says why in `problem`.
+        """
         try:
-            descriptor = self._open()
+            descriptor = self._open(os.geteuid() if owner is None else owner)
         except OSError as error:
             self.problem = f"{self.path} cannot be opened: {error.strerror}; the app's output is not kept"
             return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self.problem = None
         return descriptor
 
-    def _open(self) -> int:
+    def _open(self, owner: int) -> int:
         self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-        space = os.fstatvfs(descriptor)
-        if space.f_blocks and not space.f_bavail:
-            # Opening succeeds on a full disk, but many an app fails its requests when it cannot write its log line about them.
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
+        try:
+            if os.fstat(descriptor).st_uid != owner:
+                with contextlib.suppress(PermissionError):  # it can be written to all the same
+                    os.fchown(descriptor, owner, -1)
+            space = os.fstatvfs(descriptor)
+            if space.f_blocks and not space.f_bavail:
+                # Opening succeeds on a full disk, but many an app fails its requests when it cannot write its log line about them.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
             os.close(descriptor)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise
         return descriptor
 
     @property
@@ -67,7 +79,8 @@ class LogFile:
     def rotate(self) -> None:
         """Move the content to `.1`, and what was there further on. Blocks: call it in a thread. Raises OSError."""
         fresh = self.path.with_suffix(".log.new")
-        with self._moving, self.path.open("r+b") as source, fresh.open("wb") as target:
+        with self._moving, self.path.open("r+b") as source, open(fresh, "wb", opener=_private) as target:
+            os.fchmod(target.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode))
             while chunk := source.read(_CHUNK):
                 target.write(chunk)
             target.flush()
@@ -89,7 +102,7 @@ class LogFile:
                 content = file.read(reach)
         except OSError:
             return ()
-        found = content.decode(errors="replace").splitlines()
+        found = _lines(content)
         if start > since and start > 0 and len(found) > 1:
             del found[0]
         return tuple(found[-lines:]) if lines > 0 else ()
@@ -110,7 +123,7 @@ class LogFile:
             fresh, position, rotation = await asyncio.to_thread(self._continuation, position, rotation)
             *complete, rest = (rest + fresh).split(b"\n")
             for each in complete:
-                yield each.decode(errors="replace")
+                yield _line(each)
             if not fresh and rotation == before:
                 await asyncio.sleep(_FOLLOW_INTERVAL)
 
@@ -120,7 +133,7 @@ class LogFile:
             start = max(0, self.size - TAIL)
             content = _read(self.path, start)
             complete = content[: content.rfind(b"\n") + 1]
-            found = complete.decode(errors="replace").splitlines()[1 if start else 0 :]
+            found = _lines(complete)[1 if start else 0 :]
             return self._with_older(tuple(found[-lines:]) if lines > 0 else (), lines), start + len(complete), self._rotations
 
     def _continuation(self, position: int, rotation: int) -> tuple[bytes, int, int]:
@@ -146,6 +159,20 @@ class LogFile:
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_suffix(f".log.{number}")
+
+
+def _lines(content: bytes) -> list[str]:
+    """What stands before each newline (with or without a carriage return), and what follows the last one. Nothing else ends a line."""
+    lines = [_line(each) for each in content.split(b"\n")]
+    return lines if lines[-1] else lines[:-1]
+
+
+def _line(content: bytes) -> str:
+    return content.removesuffix(b"\r").decode(errors="replace")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, _MODE)
 
 
 def _read(path: Path, position: int) -> bytes:
