@@ -460,16 +460,25 @@ def test_a_start_that_is_given_up_is_a_forced_drain_with_cause_and_back_off_and_
 
 
 @pytest.mark.parametrize(
-    "failure, reason, message",
+    "backend, reason, message",
     [
-        pytest.param(None, FailureReason.NO_ANSWER, "no answer within wake.timeout (60 s)", id="nothing was seen"),
+        pytest.param({}, FailureReason.NO_ANSWER, "no answer within wake.timeout (60 s)", id="nothing was seen"),
         pytest.param(
-            HEALABLE, FailureReason.EXITED, "no answer within wake.timeout (60 s); last seen: exit code 1", id="something was seen"
+            {"seen": "nothing listens"},
+            FailureReason.NO_ANSWER,
+            "no answer within wake.timeout (60 s); last seen: nothing listens",
+            id="a probe saw something",
+        ),
+        pytest.param(
+            {"failure": HEALABLE, "seen": "nothing listens"},
+            FailureReason.EXITED,
+            "no answer within wake.timeout (60 s); last seen: exit code 1",
+            id="something failed",
         ),
     ],
 )
-def test_an_unanswered_start_names_what_was_seen_last(failure: Failure | None, reason: FailureReason, message: str):
-    after = written(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING, failure=failure), waited=61.0))
+def test_an_unanswered_start_names_what_was_seen_last(backend: dict[str, Any], reason: FailureReason, message: str):
+    after = written(facts(Stage.ASLEEP, says(BUSY), backend=runs(STARTING, **backend), waited=61.0))
     assert after.drain is not None
     assert after.drain.cause == Failure(f"uid/{EPOCH}", reason, message)
 

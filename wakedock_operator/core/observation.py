@@ -36,6 +36,8 @@ class Observation:
     failure: Failure | None = None
     """Why the last start failed, the last instance ended by itself or (healable) the one that runs does not get ready; None once a newer
     instance runs, or this one is ready."""
+    seen: str = ""
+    """What the last probe saw of an instance that is not ready, where the backend keeps that: told when the wait for it is given up."""
     outdated: bool = False
     """What runs was started from an older definition."""
     generation: int | None = None

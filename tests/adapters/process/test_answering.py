@@ -58,6 +58,32 @@ async def test_an_app_that_listens_elsewhere_only_is_told_where(bench: Bench):
     assert "is open on 127.0.0.2 only" in result.detail
 
 
+async def test_an_app_that_listens_on_another_port_is_told_on_which(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("wakedock_operator.adapters.process.starting.LOOK_AGAIN", 0.0)
+    code = "other = socket.create_server(('127.0.0.1', 0)); print('other', other.getsockname()[1], flush=True); other.accept()"
+    instance = await bench.start(service(code=code))
+    port = (await bench.until_line(HELLO, "other")).split()[1]
+    result = await bench.workloads.probe(HELLO, instance.id)
+    assert result.detail.startswith("nothing listens on port")
+    assert f"the app listens on port {port}:" in result.detail
+    assert (await bench.workloads.observe(HELLO)).seen == result.detail
+
+
+async def test_what_a_probe_saw_is_kept_until_the_app_is_ready_or_gone(bench: Bench, tmp_path):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    instance = await bench.start(service(code=f"open({str(gate)!r}).read(); serve(int(sys.argv[1]))"))
+    assert (await bench.workloads.observe(HELLO)).seen == ""
+    await bench.workloads.probe(HELLO, instance.id)
+    assert "nothing listens on port" in (await bench.workloads.observe(HELLO)).seen
+    os.close(os.open(gate, os.O_WRONLY))
+    await bench.until_ready(HELLO, instance.id)
+    assert (await bench.workloads.observe(HELLO)).seen == ""
+    await bench.stop_and_wait(HELLO)
+    assert (await bench.start(service())).id != instance.id
+    assert (await bench.workloads.observe(HELLO)).seen == ""
+
+
 async def test_a_worker_in_a_session_of_its_own_counts_as_the_app(bench: Bench):
     await bench.serve(service(code="os.fork() and (os.wait(), sys.exit()); os.setsid(); serve(int(sys.argv[1]))"))
 

@@ -99,6 +99,12 @@ def sockets(pid: int) -> frozenset[int]:
     return frozenset(found)
 
 
+def ports_of(*, leader: int, start_ticks: int, mark: str) -> tuple[int, ...]:
+    """Every port on which the app with this first process listens. Looks through /proc: call it in a thread."""
+    own = frozenset[int]().union(*(sockets(each.pid) for each in members(leader=leader, start_ticks=start_ticks, mark=mark)))
+    return tuple(sorted({each.port for each in listeners() if each.inode in own}))
+
+
 def owner(inodes: Iterable[int]) -> str:
     """Who holds one of these sockets, as `name, process 123`; empty when it cannot be seen."""
     wanted = frozenset(inodes)

@@ -1,6 +1,7 @@
 """A fresh start: a port, a record, a process, in this order."""
 
 import asyncio
+import math
 import secrets
 import threading
 import time
@@ -12,7 +13,7 @@ from wakedock_operator.adapters.process.definition import fingerprint
 from wakedock_operator.adapters.process.ending import Tree
 from wakedock_operator.adapters.process.handle import ProcessHandle
 from wakedock_operator.adapters.process.launch import Order, discard, launch
-from wakedock_operator.adapters.process.listeners import listening_on, named
+from wakedock_operator.adapters.process.listeners import listening_on, named, ports_of
 from wakedock_operator.adapters.process.log_file import LogFile
 from wakedock_operator.adapters.process.own_thread import in_own_thread
 from wakedock_operator.adapters.process.ports import bindable
@@ -24,6 +25,9 @@ from wakedock_operator.resource import Key, WakeService
 
 log = structlog.get_logger(__name__)
 
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at where an app listens that does not listen where it should: each reads all of /proc."""
+
 
 @dataclass(slots=True)
 class SupervisedProcess:
@@ -32,6 +36,8 @@ class SupervisedProcess:
     record: InstanceRecord
     handle: ProcessHandle | None
     tree: Tree
+    _looked: float = -math.inf
+    _elsewhere: str = ""
 
     @classmethod
     def of(cls, record: InstanceRecord, handle: ProcessHandle | None) -> "SupervisedProcess":
@@ -47,6 +53,16 @@ class SupervisedProcess:
         """Signal the process group, while the first process is there to vouch for its number."""
         if self.handle is not None:
             self.handle.send_group(number)
+
+    async def elsewhere(self) -> str:
+        """Where the app listens instead of on its port, as the end of a sentence; looked at once a second at most."""
+        now, record = time.monotonic(), self.record
+        if now - self._looked >= LOOK_AGAIN:
+            self._looked = now
+            ports = await asyncio.to_thread(ports_of, leader=record.pid, start_ticks=record.start_ticks, mark=record.mark)
+            where = ", ".join(map(str, ports))
+            self._elsewhere = f"; the app listens on port {where}: let it listen on $(PORT), or change spec.port" if where else ""
+        return self._elsewhere
 
 
 async def start_fresh(key: Key, service: WakeService, uid: str, *, site: Site, output: LogFile) -> SupervisedProcess:

@@ -51,6 +51,8 @@ class Supervisor:
         self.uid = ""
         self.desired = False
         self.failure: Failure | None = None
+        self._seen: dict[str, str] = {}
+        """What the last probe of an instance saw; of one at most."""
         self.process: SupervisedProcess | None = None
         self.retired = False
         self._fingerprint = ""
@@ -94,6 +96,7 @@ class Supervisor:
             version=self.version,
             instances=instances,
             failure=self.failure,
+            seen=self._seen.get(instances[0].id, "") if instances and not instances[0].ready else "",
             outdated=self.running is not None and not self._fits(self.running.record),
         )
 
@@ -176,6 +179,10 @@ class Supervisor:
             self._note(process)
             self._site.tell(self.key)
         return True
+
+    def note_seen(self, instance: str, detail: str) -> None:
+        """A probe found the instance not ready: why, for whoever gives up waiting. Nobody need be told before."""
+        self._seen = {instance: detail}
 
     def mark_unhealthy(self, instance: str, detail: str) -> None:
         """The instance answered, but not as a ready one does. It may still get there, so nothing is given up for it here."""

@@ -138,11 +138,14 @@ class ProcessWorkloads:
         self._look_at_log(supervisor)
         port = process.record.port
         if process.record.address and not await self._arrivals.wait(port, within=PATIENCE, wanted=lambda: supervisor.running is process):
-            gone = supervisor.running is not process
-            return GONE if gone else ProbeResult(ready=False, detail=f"nothing listens on port {port} yet", waited=True)
-        result, address = await ask_ready(service, process.record)
-        if result.ready and not supervisor.mark_ready(instance, address):
+            result = ProbeResult(ready=False, detail=f"nothing listens on port {port} yet{await process.elsewhere()}", waited=True)
+            address = ""
+        else:
+            result, address = await ask_ready(service, process.record)
+        if supervisor.running is not process or (result.ready and not supervisor.mark_ready(instance, address)):
             return GONE
+        if not result.ready:
+            supervisor.note_seen(instance, result.detail)
         if result.unhealthy:
             supervisor.mark_unhealthy(instance, result.detail)
         return result

@@ -72,9 +72,9 @@ def given_up(facts: Facts, status: Status) -> Failure | None:
         return Failure(this_wake, FailureReason.DEPENDENCY_FAILED, f"what it depends on was not ready {within}")
     if facts.backend.desired == 0:
         return Failure(this_wake, FailureReason.NO_ANSWER, f"it was not started {within}, and nobody waits for it any more")
-    seen = f"; last seen: {failure.message}" if failure is not None else ""
+    seen = failure.message if failure is not None else facts.backend.seen
     reason = failure.reason if failure is not None else FailureReason.NO_ANSWER
-    return Failure(this_wake, reason, f"no answer {within}{seen}")
+    return Failure(this_wake, reason, f"no answer {within}; last seen: {seen}" if seen else f"no answer {within}")
 
 
 def unwakeable(status: Status | None, *, suspended: bool, now: datetime) -> str:
