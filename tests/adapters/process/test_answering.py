@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from tests.adapters.process.apps import PYTHON, service
-from tests.adapters.process.bench import Bench
+from tests.adapters.process.bench import UID, Bench
 from wakedock_operator.ports.workloads import VetoResult
 from wakedock_operator.resource import Key
 
@@ -109,6 +109,31 @@ async def test_a_readiness_command_runs_in_the_apps_surroundings(bench: Bench, t
 async def test_a_worker_without_host_and_port_is_ready_when_it_runs_and_has_no_address(bench: Bench):
     instance = await bench.serve(service(hosts=[], command=[*PYTHON, SLEEP]))
     assert instance.address == ""
+
+
+WORKER = service("worker", hosts=[], command=[*PYTHON, SLEEP])
+
+
+async def test_a_worker_is_not_probed_any_more_once_nobody_needs_its_port(bench: Bench):
+    await bench.workloads.ensure(service(command=[*PYTHON, SLEEP, "$(PORT:worker)"], dependsOn=["worker"]), UID)
+    instance = await bench.start(WORKER)
+    assert "nothing listens" in (await bench.workloads.probe(WORKER.key, instance.id)).detail
+    await bench.workloads.ensure(service(command=[*PYTHON, SLEEP], dependsOn=["worker"]), UID)
+    assert (await bench.workloads.probe(WORKER.key, instance.id)).ready
+    assert (await bench.workloads.observe(WORKER.key)).live[0].address == ""
+
+
+async def test_a_worker_is_not_probed_any_more_once_what_needed_its_port_is_deleted(bench: Bench):
+    await bench.workloads.ensure(service(command=[*PYTHON, SLEEP, "$(PORT:worker)"], dependsOn=["worker"]), UID)
+    instance = await bench.start(WORKER)
+    await bench.workloads.remove(HELLO, UID)
+    assert (await bench.workloads.probe(WORKER.key, instance.id)).ready
+
+
+async def test_a_worker_is_probed_once_somebody_needs_its_port(bench: Bench):
+    instance = await bench.start(WORKER)
+    await bench.workloads.ensure(service(command=[*PYTHON, SLEEP, "$(PORT:worker)"], dependsOn=["worker"]), UID)
+    assert "nothing listens" in (await bench.workloads.probe(WORKER.key, instance.id)).detail
 
 
 async def test_readiness_outlives_a_restart_of_wakedock(bench: Bench):

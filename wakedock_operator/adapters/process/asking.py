@@ -13,14 +13,14 @@ from wakedock_operator.ports.workloads import ProbeResult
 from wakedock_operator.resource import App, CommandReadiness, WakeService
 
 
-async def ask_ready(service: WakeService, record: InstanceRecord) -> tuple[ProbeResult, str]:
+async def ask_ready(service: WakeService, record: InstanceRecord, *, listens: bool) -> tuple[ProbeResult, str]:
     """One probe of the definition, put to one instance; with it the address where the app itself listens (empty for a worker).
 
-    A worker (on record without an address) with no readiness declared is ready when it runs. Everything else must hold the listening
-    socket itself: what a stranger answers on the same port does not count, and is not even asked.
+    A worker (which nobody expects to listen on its port) with no readiness declared is ready when it runs. Everything else must hold the
+    listening socket itself: what a stranger answers on the same port does not count, and is not even asked.
     """
     address = ""
-    if record.address:
+    if listens:
         found = await asyncio.to_thread(find, port=record.port, leader=record.pid, start_ticks=record.start_ticks, mark=record.mark)
         if not found.address:
             return ProbeResult(ready=False, detail=found.detail), ""

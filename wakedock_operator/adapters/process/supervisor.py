@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from wakedock_operator.adapters.process.definition import fingerprint
+from wakedock_operator.adapters.process.definition import dependency_names, fingerprint
 from wakedock_operator.adapters.process.ending import send
 from wakedock_operator.adapters.process.handle import ExitStatus, ProcessHandle
 from wakedock_operator.adapters.process.log_file import LogFile
@@ -49,6 +49,8 @@ class Supervisor:
         self.output = output
         self.definition: WakeService | None = None
         self.uid = ""
+        self.tells_ports_of: frozenset[str] = frozenset()
+        """The dependencies whose ports the definition puts into its app's words."""
         self.desired = False
         self.failure: Failure | None = None
         self._seen: dict[str, str] = {}
@@ -107,6 +109,7 @@ class Supervisor:
         if before == (service, uid):
             return
         self._fingerprint = fingerprint(service)
+        self.tells_ports_of = frozenset(dependency_names(service))
         if self._launch is not None:
             # Of the definition before; what it starts is noticed to be outdated.
             self._site.run(self._outlast(self._launch))
@@ -164,6 +167,7 @@ class Supervisor:
     def retire(self) -> None:
         """The service is no more: end what is left of it, a paused process too."""
         self.definition, self.retired = None, True
+        self.tells_ports_of = frozenset()
         if self.process is not None and self.process.record.state is not State.STOPPING:
             self._end(self.process)
         self._withdraw()

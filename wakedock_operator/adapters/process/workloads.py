@@ -136,12 +136,12 @@ class ProcessWorkloads:
         if process is None or service is None or process.record.id != instance:
             return GONE
         self._look_at_log(supervisor)
-        port = process.record.port
-        if process.record.address and not await self._arrivals.wait(port, within=PATIENCE, wanted=lambda: supervisor.running is process):
+        port, listens = process.record.port, self._listens(service)
+        if listens and not await self._arrivals.wait(port, within=PATIENCE, wanted=lambda: supervisor.running is process):
             result = ProbeResult(ready=False, detail=f"nothing listens on port {port} yet{await process.elsewhere()}", waited=True)
             address = ""
         else:
-            result, address = await ask_ready(service, process.record)
+            result, address = await ask_ready(service, process.record, listens=listens)
         if supervisor.running is not process or (result.ready and not supervisor.mark_ready(instance, address)):
             return GONE
         if not result.ready:
@@ -207,8 +207,8 @@ class ProcessWorkloads:
         return any(key.name in record.dependency_ports and record.state is not State.STOPPING for record in records)
 
     def _listens(self, service: WakeService) -> bool:
-        others = (each.definition for each in self._supervisors.values() if each.key.namespace == service.key.namespace)
-        return listens(service) or any(service.key.name in dependency_names(each) for each in others if each is not None)
+        others = (each for each in self._supervisors.values() if each.key.namespace == service.key.namespace)
+        return listens(service) or any(service.key.name in each.tells_ports_of for each in others)
 
     async def _look_at_logs(self) -> None:
         while True:
