@@ -57,6 +57,37 @@ time.sleep(600)
     assert "runaway asked to end" in lines
 
 
+APART = "trap '' HUP; env -i setsid sh -c 'echo apart $$$$; exec sleep 1003' & exec sleep 600"
+"""Leaves a child that keeps nothing of the app's but its parent."""
+
+
+async def test_a_child_with_a_session_and_an_environment_of_its_own_is_ended_with_its_parent(bench: Bench):
+    await bench.start(service(command=["/bin/sh", "-c", APART]))
+    child = (await workers(bench, "apart"))["apart"]
+    await bench.stop_and_wait(HELLO)
+    assert not alive(child)
+
+
+async def test_such_a_child_is_halted_with_its_parent_and_ended_when_that_is_killed(bench: Bench):
+    first = await bench.start(service(command=["/bin/sh", "-c", APART], sleep={"mode": "Pause"}))
+    child = (await workers(bench, "apart"))["apart"]
+    await bench.stop(HELLO)
+    halting = bench.workloads._supervisors[HELLO]._halting
+    assert halting is not None
+    await halting
+    assert Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    os.kill(pid_of(first), signal.SIGKILL)
+    await gone(child)
+
+
+async def test_a_wakedock_that_ends_right_after_a_stop_has_sent_the_signal(bench: Bench):
+    instance = await bench.start(service())
+    await bench.stop(HELLO)
+    await bench.workloads.close()
+    await gone(pid_of(instance))
+    await bench.open()
+
+
 async def test_a_master_that_crashes_takes_its_workers_with_it_before_the_next_start(bench: Bench):
     code = "worker('left', session=True, ignore=True)\ntime.sleep(600)"
     app = service(command=[*PYTHON, WORKERS + code], sleep={"gracePeriod": "200ms"})
@@ -157,10 +188,10 @@ async def test_the_stop_is_on_record_before_the_signal(bench: Bench, monkeypatch
         seen.append((record.state, alive(pid_of(instance))))
 
     monkeypatch.setattr(bench.workloads._site.records, "write", write)
-    sent: list[list[tuple[State, bool]]] = []
-    monkeypatch.setattr(signal, "pidfd_send_signal", lambda descriptor, number: sent.append(list(seen)))
+    sent: asyncio.Queue[list[tuple[State, bool]]] = asyncio.Queue()
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda descriptor, number: sent.put_nowait(list(seen)))
     await bench.stop(HELLO)
-    assert sent[0] == [(State.STOPPING, True)]
+    assert await sent.get() == [(State.STOPPING, True)]
     monkeypatch.undo()
     os.kill(pid_of(instance), signal.SIGKILL)
 

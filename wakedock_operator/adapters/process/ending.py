@@ -1,8 +1,8 @@
 """Ending an app so that nothing of it remains.
 
 The stop signal goes to the first process alone, as `docker stop` does it: a master shuts its workers down in its own way. When it has
-ended, whatever is left of the tree gets the same signal; when the grace period is over, everything left is killed, again and again
-until nothing is found any more.
+ended, whatever is left of the tree, as it was before the signal and as it is now, gets the same signal; when the grace period is over,
+everything left is killed, again and again until nothing is found any more.
 """
 
 import asyncio
@@ -25,10 +25,14 @@ class Tree:
         self._leader = leader
         self._start_ticks = start_ticks
         self._mark = mark
+        self._seen: frozenset[tuple[int, int]] = frozenset()
 
     async def members(self) -> tuple[Stat, ...]:
-        """Everything that lives of it now."""
-        return await asyncio.to_thread(members, leader=self._leader, start_ticks=self._start_ticks, mark=self._mark)
+        """Everything that lives of it now. What was seen here once still counts when it has lost its parents."""
+        seen = self._seen
+        found = await asyncio.to_thread(members, leader=self._leader, start_ticks=self._start_ticks, mark=self._mark, seen=seen)
+        self._seen |= {(each.pid, each.start_ticks) for each in found}
+        return found
 
     async def end(self, first: ProcessHandle | None, *, stop_signal: int, grace: float) -> None:
         """Return when nothing is left. The stop signal was sent to `first` (None: it is gone already) at the time of this call."""

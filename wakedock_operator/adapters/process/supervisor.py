@@ -326,12 +326,7 @@ class Supervisor:
         self._signal_end(process)
 
     def _signal_end(self, process: SupervisedProcess) -> None:
-        number = signal.Signals[process.record.stop_signal]
-        process.send(number)
-        # Halted processes would not come to see it.
-        process.send(signal.SIGCONT)
-        process.send_group(signal.SIGCONT)
-        self._site.run(self._ending(process, number))
+        self._site.run(self._ending(process, signal.Signals[process.record.stop_signal]))
 
     def _change(self, process: SupervisedProcess, state: State) -> None:
         record = replace(process.record, state=state)
@@ -348,6 +343,16 @@ class Supervisor:
         if self._halting is not None:
             # What halts stragglers must not go on while they are asked to end.
             self._halting.cancel()
+        try:
+            # Children that keep nothing of the app's are known by their parents alone, and these may end at once.
+            await process.tree.members()
+        except (OSError, RuntimeError) as error:
+            log.warning("processes not looked at", service=str(self.key), error=str(error))
+        finally:
+            process.send(number)
+            # Halted processes would not come to see it.
+            process.send(signal.SIGCONT)
+            process.send_group(signal.SIGCONT)
         while True:
             try:
                 await process.tree.end(process.handle, stop_signal=number, grace=process.record.grace)

@@ -2,7 +2,8 @@
 
 Its session and process group, every descendant, and every process that carries the app's marker in its environment: workers that
 were re-parented or made a session of their own keep the marker, workers that overwrote their environment (to show a title) keep the
-session. Only a process that leaves its session, its parents and its environment behind is not found.
+session. A process that leaves its session and its environment behind is found as long as its parents live, and later if it was seen
+before. Only one that leaves all three behind is not found.
 """
 
 import os
@@ -11,8 +12,11 @@ from collections.abc import Iterable
 from wakedock_operator.adapters.process.procfs import Stat, marker, processes
 
 
-def members(*, leader: int, start_ticks: int, mark: str) -> tuple[Stat, ...]:
-    """The living processes of the app whose first process is (or was) `leader`. Reads all of /proc: call it in a thread."""
+def members(*, leader: int, start_ticks: int, mark: str, seen: frozenset[tuple[int, int]] = frozenset()) -> tuple[Stat, ...]:
+    """The living processes of the app whose first process is (or was) `leader`. Reads all of /proc: call it in a thread.
+
+    `seen` are pids and start ticks of processes that belonged to it at an earlier look.
+    """
     everything = processes()
     first = everything.get(leader)
     # Another process has the number now: the session of that number is a stranger's.
@@ -21,6 +25,7 @@ def members(*, leader: int, start_ticks: int, mark: str) -> tuple[Stat, ...]:
         each.pid
         for each in everything.values()
         if (not recycled and leader in {each.pid, each.session, each.group})
+        or (each.pid, each.start_ticks) in seen
         # Whatever is older than the first process was not started by it, and need not be opened.
         or (each.start_ticks >= start_ticks and marker(each.pid) == mark)
     }
