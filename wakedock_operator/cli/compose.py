@@ -87,13 +87,16 @@ def caddy_options(settings: Settings, directories: Directories, *, services: int
 
 
 @asynccontextmanager
-async def composed(settings: Settings, directories: Directories) -> AsyncIterator[Parts]:
-    """Everything but Caddy started, adopted and answering; closed at the end. Apps and Caddy are left as they are."""
+async def composed(settings: Settings, directories: Directories, *, descriptors: int | None = None) -> AsyncIterator[Parts]:
+    """Everything but Caddy started, adopted and answering; closed at the end. Apps and Caddy are left as they are.
+
+    `descriptors` is the soft limit that apps get, by default WakeDock's own.
+    """
     async with AsyncExitStack() as closing:
         clock, metrics = SystemClock(), Metrics()
         journal = FileJournal(directories.journal, keep=settings.history, on_drop=metrics.journal_dropped)
         closing.push_async_callback(journal.close)
-        workloads = await ProcessWorkloads.open(runtime=directories.runtime, data=directories.data)
+        workloads = await ProcessWorkloads.open(runtime=directories.runtime, data=directories.data, descriptors=descriptors)
         closing.push_async_callback(workloads.close)
         catalog = FileCatalog(settings.files, data=directories.data, refusals=refusals)
         await catalog.load()

@@ -25,12 +25,12 @@ def run(settings: Settings) -> int:
         raise ConfigurationMistake(
             f"there is no {' and no '.join(map(str, absent))}; correct -f (or WAKEDOCK_FILES), or create what it names"
         )
-    raise_descriptor_limit()
+    descriptors = raise_descriptor_limit()
     with opened(directories):
-        return asyncio.run(_run(settings, directories))
+        return asyncio.run(_run(settings, directories, descriptors))
 
 
-async def _run(settings: Settings, directories: Directories) -> int:
+async def _run(settings: Settings, directories: Directories, descriptors: int) -> int:
     asked, urged, started = asyncio.Event(), asyncio.Event(), False
     this = asyncio.current_task()
 
@@ -46,7 +46,11 @@ async def _run(settings: Settings, directories: Directories) -> int:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         loop.add_signal_handler(signal.SIGHUP, lambda: None if asked.is_set() else stop())
     try:
-        async with composed(settings, directories) as parts, serving(parts) as running, asyncio.TaskGroup() as tasks:
+        async with (
+            composed(settings, directories, descriptors=descriptors) as parts,
+            serving(parts) as running,
+            asyncio.TaskGroup() as tasks,
+        ):
             started = True
             ready = tasks.create_task(_tell_ready(parts), name="ready")
             asking = tasks.create_task(asked.wait(), name="signal")
@@ -85,7 +89,8 @@ async def _tell_ready(parts: Parts) -> None:
     log.info("ready", listen=parts.settings.listen, data=str(parts.directories.data), services=services)
 
 
-def raise_descriptor_limit() -> None:
-    """Each held request takes a descriptor here and two in Caddy."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+def raise_descriptor_limit() -> int:
+    """Each held request takes a descriptor here and two in Caddy. Returns what the limit was: apps get that one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft

@@ -212,8 +212,8 @@ async def test_wakedock_killed_between_a_process_and_its_record_leaves_no_orphan
 
         spawn = launch.spawn
 
-        def spawn_and_die(program, output):
-            print(spawn(program, output).pid, flush=True)
+        def spawn_and_die(*arguments, **named):
+            print(spawn(*arguments, **named).pid, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
         launch.spawn = spawn_and_die

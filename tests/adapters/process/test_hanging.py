@@ -47,8 +47,8 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The first processes of all starts."""
     pids: list[int] = []
 
-    def noted(*arguments: Any) -> Any:
-        handle = spawn(*arguments)
+    def noted(*arguments: Any, **named: Any) -> Any:
+        handle = spawn(*arguments, **named)
         pids.append(handle.pid)
         return handle
 
@@ -101,8 +101,8 @@ async def test_what_a_start_brings_about_after_it_was_given_up_is_ended(bench: B
     made, go_on, ended = threading.Event(), threading.Event(), threading.Event()
     pids: list[int] = []
 
-    def slow(*arguments: Any) -> Any:
-        handle = spawn(*arguments)
+    def slow(*arguments: Any, **named: Any) -> Any:
+        handle = spawn(*arguments, **named)
         pids.append(handle.pid)
         made.set()
         go_on.wait()

@@ -1,5 +1,6 @@
 import getpass
 import os
+import resource
 import signal
 import socket
 from pathlib import Path
@@ -251,3 +252,19 @@ async def test_the_app_inherits_no_descriptor_of_wakedock(bench: Bench):
     instance = await bench.start(service(command=[*PYTHON, SLEEP]))
     await bench.until_line(HELLO, "up")
     assert sorted(each.name for each in Path(f"/proc/{pid_of(instance)}/fd").iterdir()) == ["0", "1", "2"]
+
+
+async def test_the_app_gets_the_limit_of_descriptors_that_wakedock_was_started_with(bench: Bench):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    await bench.reopen(descriptors=soft // 2)
+    await bench.start(service(command=["/bin/sh", "-c", "ulimit -Sn; ulimit -Hn; exec sleep 600"]))
+    await bench.until_line(HELLO, str(hard))
+    assert await bench.workloads.logs(HELLO, lines=2) == (str(soft // 2), str(hard))
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+
+
+async def test_an_app_gets_no_limit_that_would_leave_wakedock_short_for_a_moment(bench: Bench):
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    await bench.reopen(descriptors=2 * len([*Path("/proc/self/fd").iterdir()]) - 2)
+    instance = await bench.start(service(command=[*PYTHON, SLEEP]))
+    assert resource.prlimit(pid_of(instance), resource.RLIMIT_NOFILE)[0] == soft

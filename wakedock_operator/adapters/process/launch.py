@@ -33,8 +33,8 @@ class Launched:
     log_offset: int
 
 
-def launch(order: Order, *, log: LogFile, announce: Callable[[], None]) -> Launched:
-    """Start it. `announce` puts it on record, right before the process exists. Raises StartRefused."""
+def launch(order: Order, *, log: LogFile, announce: Callable[[], None], descriptors: int | None = None) -> Launched:
+    """Start it, with this soft limit of open files. `announce` puts it on record, right before the process exists. Raises StartRefused."""
     program = program_of(order)
     output = log.open(owner=program.account.uid)
     try:
@@ -45,7 +45,7 @@ def launch(order: Order, *, log: LogFile, announce: Callable[[], None]) -> Launc
             raise StartRefused(
                 FailureReason.BACKEND, f"the runtime directory cannot be written ({error}); the app was not started, make room there"
             ) from error
-        return Launched(handle=spawn(program, output), log_offset=offset)
+        return Launched(handle=spawn(program, output, descriptors=descriptors), log_offset=offset)
     finally:
         os.close(output)
 

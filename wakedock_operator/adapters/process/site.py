@@ -18,6 +18,8 @@ class Site:
     boot: str
     records: RecordFolder
     ports: PortBook
+    descriptors: int | None
+    """The soft limit of open files that apps get; None leaves them WakeDock's."""
     dependency_ports: Callable[[WakeService], dict[str, int]]
     """The ports that `$(PORT:name)` stands for. Raises StartRefused."""
     port_needed: Callable[[Key], bool]

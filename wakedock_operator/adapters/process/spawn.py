@@ -1,12 +1,15 @@
 """Starting a program: own session, own process group, its output in a file, nothing else of WakeDock's left open."""
 
+import contextlib
 import errno
 import os
+import resource
 import shutil
 import signal
 import stat
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from wakedock_operator.adapters.process.account import Account
 from wakedock_operator.adapters.process.handle import ProcessHandle
 from wakedock_operator.adapters.process.refused import StartRefused
 from wakedock_operator.core.status import FailureReason
+
+_limiting = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +31,27 @@ class Program:
     account: Account
 
 
-def spawn(program: Program, output: int) -> ProcessHandle:
+def spawn(program: Program, output: int, *, descriptors: int | None = None) -> ProcessHandle:
     """Start `program` with its output in the descriptor `output`. Blocks until exec has succeeded: call it in a thread.
 
-    Raises StartRefused when it cannot be executed.
+    `descriptors` is its soft limit of open files, by default WakeDock's. Raises StartRefused when it cannot be executed.
     """
     _check_folder(program)
     who = program.account
     try:
-        process = subprocess.Popen(
-            program.words,
-            env=dict(program.environment),
-            cwd=program.working_dir,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            user=who.uid if who.other else None,
-            group=who.gid if who.other else None,
-            extra_groups=who.groups if who.other else None,
-        )
+        with _limited(descriptors):
+            process = subprocess.Popen(
+                program.words,
+                env=dict(program.environment),
+                cwd=program.working_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                user=who.uid if who.other else None,
+                group=who.gid if who.other else None,
+                extra_groups=who.groups if who.other else None,
+            )
     except OSError as error:
         raise _refusal(program, error) from error
     # The pidfd reaps it; Popen must neither wait for it nor warn about a process that is meant to outlive WakeDock.
@@ -60,6 +66,25 @@ def spawn(program: Program, output: int) -> ProcessHandle:
     if handle is None:
         raise StartRefused(FailureReason.BACKEND, f"process {process.pid} vanished while it was started; try again")
     return handle
+
+
+@contextlib.contextmanager
+def _limited(soft: int | None) -> Iterator[None]:
+    """Let a child inherit this soft limit of open files.
+
+    WakeDock has it too for that moment: set later, it would undo what the app has set by then, and code between fork and exec would have
+    all of WakeDock copied at each start. Where that might leave WakeDock short of descriptors, the child gets WakeDock's own limit.
+    """
+    with _limiting:
+        own, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft is None or len(os.listdir("/proc/self/fd")) > soft // 2:  # noqa: PTH208 - only counted
+            yield
+            return
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (own, hard))
 
 
 def _check_folder(program: Program) -> None:

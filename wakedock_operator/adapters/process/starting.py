@@ -99,7 +99,9 @@ async def start_fresh(key: Key, service: WakeService, uid: str, *, site: Site, o
 
     try:
         # It reads files of the app's, which may lie on a network.
-        launched = await in_own_thread(lambda: launch(order, log=output, announce=announce), name="launch", undo=discard)
+        launched = await in_own_thread(
+            lambda: launch(order, log=output, announce=announce, descriptors=site.descriptors), name="launch", undo=discard
+        )
     except (StartRefused, asyncio.CancelledError):
         given_up.set()
         site.forget(key)

@@ -45,7 +45,7 @@ class ProcessWorkloads:
 
     stops_by_intent = True
 
-    def __init__(self, *, runtime: Path, data: Path, log_size: int, logs_kept: int) -> None:
+    def __init__(self, *, runtime: Path, data: Path, log_size: int, logs_kept: int, descriptors: int | None) -> None:
         self._logs = data / "logs"
         self._log_size = log_size
         self._logs_kept = logs_kept
@@ -60,6 +60,7 @@ class ProcessWorkloads:
             boot=boot_id(),
             records=RecordFolder(runtime / RECORDS),
             ports=self._ports,
+            descriptors=descriptors,
             dependency_ports=self._dependency_ports,
             port_needed=self._port_needed,
             listens=self._listens,
@@ -72,12 +73,15 @@ class ProcessWorkloads:
         return f"<processes: {list(self._supervisors.values())}>"
 
     @classmethod
-    async def open(cls, *, runtime: Path, data: Path, log_size: int = MAX_SIZE, logs_kept: int = KEPT) -> Self:
+    async def open(
+        cls, *, runtime: Path, data: Path, log_size: int = MAX_SIZE, logs_kept: int = KEPT, descriptors: int | None = None
+    ) -> Self:
         """Take over what an earlier WakeDock left in `runtime`: running and paused apps go on, stops are finished, strays ended.
 
         Output goes to `data`/logs. `log_size` is in bytes, `logs_kept` the number of older files beside the present one.
+        `descriptors` is the soft limit of open files that apps get, by default WakeDock's own.
         """
-        self = cls(runtime=runtime, data=data, log_size=log_size, logs_kept=logs_kept)
+        self = cls(runtime=runtime, data=data, log_size=log_size, logs_kept=logs_kept, descriptors=descriptors)
         await adopt(self._site, self._take_over)
         self._run(self._look_at_logs())
         return self
