@@ -69,6 +69,6 @@ class Sleep(Section):
     on_exit: OnExit = Field(
         default=OnExit.KEEP,
         description="What happens to the awake app when WakeDock is stopped. `Keep`: it runs on, and the next start takes it over. "
-        "`Sleep`: it is stopped.",
+        "`Sleep`: it is put to sleep, and in `mode: Pause` stays frozen in memory.",
     )
     veto: Veto | None = Field(default=None, description="Ask before each sleep whether the app must stay awake.")
