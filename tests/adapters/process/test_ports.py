@@ -1,12 +1,15 @@
+import asyncio
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.process.apps import service
+from tests.adapters.process.apps import PYTHON, SERVE, service
 from tests.adapters.process.bench import UID, Bench
 from wakedock_operator.adapters.process import ports
 from wakedock_operator.adapters.process.refused import StartRefused
+from wakedock_operator.core.status import FailureReason
 from wakedock_operator.resource import Key
 
 HELLO = Key("default", "hello")
@@ -70,6 +73,80 @@ async def test_a_reserved_port_that_a_stranger_took_is_replaced_at_the_start(ben
     with socket.create_server(("127.0.0.1", reserved)):
         instance = await bench.serve(service())
     assert instance.address != f"127.0.0.1:{reserved}"
+
+
+async def test_two_services_with_one_port_know_of_each_other(bench: Bench):
+    port = free_port()
+    await bench.serve(service("other", port=port))
+    await bench.workloads.ensure(service(port=port), UID)
+    await bench.workloads.start(HELLO)
+    failure = (await bench.workloads.observe(HELLO)).failure
+    assert failure is not None
+    assert failure.reason is FailureReason.PORT_TAKEN
+    assert f"port {port} is in use" in failure.message
+    assert "of the service default/other); put that service to sleep or change spec.port" in failure.message
+
+
+SLOW_END = (
+    "signal.signal(signal.SIGTERM, lambda *_: os.read(os.open(sys.argv[2], os.O_RDONLY), 1) and os._exit(0)); serve(int(sys.argv[1]))"
+)
+
+
+class Ending:
+    """A service whose app has a fixed port and ends only when it is let."""
+
+    def __init__(self, bench: Bench, folder: Path) -> None:
+        self.bench = bench
+        self.port = free_port()
+        self.gate = folder / "gate"
+        os.mkfifo(self.gate)
+        self.service = service("old", command=[*PYTHON, "import signal\n" + SERVE + SLOW_END, "$(PORT)", str(self.gate)], port=self.port)
+
+    async def begin(self) -> None:
+        await self.bench.serve(self.service)
+        await self.bench.workloads.remove(self.service.key, UID)
+
+    async def let(self) -> None:
+        await asyncio.to_thread(self.gate.write_text, "x")
+
+
+async def test_a_start_waits_for_the_end_of_an_app_that_has_its_port(bench: Bench, tmp_path: Path):
+    old = Ending(bench, tmp_path)
+    await old.begin()
+    await bench.workloads.ensure(service(port=old.port), UID)
+    await bench.workloads.start(HELLO)
+    seen = await bench.workloads.observe(HELLO)
+    assert (seen.desired, seen.settled, seen.failure) == (1, False, None)
+    await old.let()
+    instance = (await bench.until(HELLO, lambda seen: bool(seen.live))).live[0]
+    assert (await bench.until_ready(HELLO, instance.id)).ready
+    assert bench.workloads.keys() == {HELLO}
+
+
+async def test_a_start_that_waits_for_a_port_can_be_taken_back(bench: Bench, tmp_path: Path):
+    old = Ending(bench, tmp_path)
+    await old.begin()
+    await bench.workloads.ensure(service(port=old.port), UID)
+    await bench.workloads.start(HELLO)
+    await bench.stop(HELLO)
+    seen = await bench.workloads.observe(HELLO)
+    assert (seen.desired, seen.settled) == (0, True)
+    await old.let()
+    async for _ in bench.workloads.watch():
+        if bench.workloads.keys() == {HELLO}:
+            break
+    assert (await bench.workloads.observe(HELLO)).instances == ()
+
+
+async def test_a_start_that_waits_for_a_port_goes_on_with_another(bench: Bench, tmp_path: Path):
+    old = Ending(bench, tmp_path)
+    await old.begin()
+    await bench.workloads.ensure(service(port=old.port), UID)
+    await bench.workloads.start(HELLO)
+    other = free_port()
+    await bench.workloads.ensure(service(port=other), UID)
+    assert (await bench.until(HELLO, lambda seen: bool(seen.live))).live[0].address == f"127.0.0.1:{other}"
+    await old.let()
 
 
 async def test_a_port_named_later_is_used_at_the_next_start(bench: Bench):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from wakedock_operator.adapters.process.procfs import processes
+from wakedock_operator.adapters.process.procfs import marker, processes
 from wakedock_operator.adapters.process.socket_diag import listening
 from wakedock_operator.adapters.process.tree import members
+from wakedock_operator.resource import Key
 
 _LISTEN = "0A"
 _V4 = (IPv4Address("127.0.0.1"), IPv4Address("0.0.0.0"))  # noqa: S104 - compared with, not bound
@@ -27,6 +28,18 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that holds a socket, and the service it belongs to, if it does."""
+
+    name: str
+    pid: int
+    service: Key | None
+
+    def __str__(self) -> str:
+        return f"{self.name}, process {self.pid}" + (f" of the service {self.service}" if self.service is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Where the app itself can be dialled (`host:port`), or why not yet."""
 
@@ -39,7 +52,7 @@ def find(*, port: int, leader: int, start_ticks: int, mark: str) -> Finding:
     there = tuple(each for each in listeners() if each.port == port)
     if not there:
         return Finding(detail=f"nothing listens on port {port} yet")
-    wanted = {each.inode for each in there}
+    wanted, installation = {each.inode for each in there}, mark.partition("/")[0]
     own = wanted & sockets(leader)
     if own != wanted:
         for each in members(leader=leader, start_ticks=start_ticks, mark=mark):
@@ -49,9 +62,9 @@ def find(*, port: int, leader: int, start_ticks: int, mark: str) -> Finding:
         if reached and all(each.inode in own for each in reached):
             return Finding(address=f"{host}:{port}")
     if not own:
-        return Finding(detail=f"port {port} is answered by another process{named(owner(wanted))}")
+        return Finding(detail=f"port {port} is answered by another process{named(owner(wanted, installation=installation))}")
     if any(each.inode in own for each in there if each.address in (*_V4, *_V6)):
-        return Finding(detail=f"port {port} is shared with another process{named(owner(wanted - own))}")
+        return Finding(detail=f"port {port} is shared with another process{named(owner(wanted - own, installation=installation))}")
     where = ", ".join(sorted(str(each.address) for each in there))
     return Finding(detail=f"port {port} is open on {where} only; let the app listen on 127.0.0.1 or 0.0.0.0")
 
@@ -105,23 +118,31 @@ def ports_of(*, leader: int, start_ticks: int, mark: str) -> tuple[int, ...]:
     return tuple(sorted({each.port for each in listeners() if each.inode in own}))
 
 
-def owner(inodes: Iterable[int]) -> str:
-    """Who holds one of these sockets, as `name, process 123`; empty when it cannot be seen."""
+def owner(inodes: Iterable[int], *, installation: str) -> Owner | None:
+    """Who holds one of these sockets; None when it cannot be seen. `installation` is the WakeDock whose services count as such."""
     wanted = frozenset(inodes)
     for each in processes().values():
         if wanted & sockets(each.pid):
-            return f"{each.name}, process {each.pid}"
-    return ""
+            return Owner(each.name, each.pid, _service(marker(each.pid), installation))
+    return None
 
 
-def listening_on(port: int) -> str:
+def _service(mark: str, installation: str) -> Key | None:
+    of, _, rest = mark.partition("/")
+    try:
+        return Key.from_file_name(rest.partition("/")[0]) if of == installation else None
+    except ValueError:
+        return None
+
+
+def listening_on(port: int, *, installation: str) -> Owner | None:
     """Who listens on `port`, as `owner` says it."""
-    return owner(each.inode for each in listeners() if each.port == port)
+    return owner((each.inode for each in listeners() if each.port == port), installation=installation)
 
 
-def named(who: str) -> str:
+def named(who: Owner | None) -> str:
     """The owner in parentheses, for the end of a sentence."""
-    return f" ({who})" if who else ""
+    return f" ({who})" if who is not None else ""
 
 
 def _packed(text: str) -> bytes:

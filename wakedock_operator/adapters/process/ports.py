@@ -35,6 +35,14 @@ def bindable(port: int, *, everywhere: bool) -> bool:
     return all(_bindable(address, port, reuse=not everywhere) for address in addresses)
 
 
+def free(port: int) -> bool:
+    """Whether a server could bind the port now; true also where that takes privileges, which whoever starts it finds out."""
+    try:
+        return bindable(port, everywhere=False)
+    except PermissionError:
+        return True
+
+
 def _bindable(address: str, port: int, *, reuse: bool) -> bool:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:

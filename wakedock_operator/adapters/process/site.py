@@ -30,6 +30,8 @@ class Site:
     """Run something in the background until `close`."""
     tell: Callable[[Key], None]
     """Something about this service changed."""
+    port_ending: Callable[[Key, int], bool]
+    """Whether an app of another service is being ended that had this port."""
     gone: Callable[[Key], None]
     """Nothing of this service's process is left."""
 

@@ -127,7 +127,8 @@ async def _port(key: Key, service: WakeService, site: Site) -> int:
             FailureReason.NOT_PERMITTED, f"port {port} needs privileges to listen on; choose one above 1023 or run WakeDock as root"
         ) from None
     if fixed is not None:
-        who = named(await asyncio.to_thread(listening_on, port))
-        raise StartRefused(FailureReason.PORT_TAKEN, f"port {port} is in use{who}; end that process or change spec.port")
+        who = await asyncio.to_thread(listening_on, port, installation=site.installation)
+        what = "end that process or" if who is None or who.service is None else "put that service to sleep or"
+        raise StartRefused(FailureReason.PORT_TAKEN, f"port {port} is in use{named(who)}; {what} change spec.port")
     site.ports.release(key)
     return site.ports.reserve(key)

@@ -5,7 +5,8 @@
                                         └──exits by itself──▶ ending what it left behind ──▶ nothing
 
 What is asked (`desired`) changes at once; the process follows. A new process is started only after the old one is gone with
-everything it started, because both may want the same fixed port.
+everything it started, because both may want the same fixed port. For the same reason a start waits while the app of another service is
+being ended that has its port.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from wakedock_operator.adapters.process.definition import dependency_names, fing
 from wakedock_operator.adapters.process.ending import send
 from wakedock_operator.adapters.process.handle import ExitStatus, ProcessHandle
 from wakedock_operator.adapters.process.log_file import LogFile
+from wakedock_operator.adapters.process.ports import free
 from wakedock_operator.adapters.process.record import InstanceRecord, State
 from wakedock_operator.adapters.process.refused import StartRefused
 from wakedock_operator.adapters.process.site import Site
@@ -64,6 +66,7 @@ class Supervisor:
         self._launch: asyncio.Task[None] | None = None
         self._withdrawn = False
         """The launch under way is no longer wanted: a stop came after it began."""
+        self._awaits_port = False
         self._given_up: set[asyncio.Task[None]] = set()
         self._halting: asyncio.Task[None] | None = None
 
@@ -118,6 +121,7 @@ class Supervisor:
         fits = service.spec.sleep.mode is SleepMode.PAUSE and process is not None and self._fits(process.record)
         if process is not None and process.record.state is State.PAUSED and not fits:
             self._end(process)
+        self.port_freed()
         self._site.tell(self.key)
 
     def _follow_stop(self) -> None:
@@ -228,6 +232,9 @@ class Supervisor:
         if not self.desired or self._launch is not None:
             return
         process = self.process
+        self._awaits_port = process is None and self._port_is_ending()
+        if self._awaits_port:
+            return
         if process is None:
             step: Callable[[], Coroutine[Any, Any, None]] = self._start_fresh
         elif process.record.state is not State.PAUSED:
@@ -239,6 +246,15 @@ class Supervisor:
             return
         self._withdrawn = False
         self._launch = self._site.run(self._launching(step))
+
+    def _port_is_ending(self) -> bool:
+        port = None if self.definition is None else self.definition.spec.port
+        return port is not None and self._site.port_ending(self.key, port) and not free(port)
+
+    def port_freed(self) -> None:
+        """An app of some service has ended: a start that waits for its port may go on."""
+        if self._awaits_port:
+            self._proceed()
 
     def _withdraw(self) -> None:
         self.desired = False

@@ -63,6 +63,7 @@ class ProcessWorkloads:
             descriptors=descriptors,
             dependency_ports=self._dependency_ports,
             port_needed=self._port_needed,
+            port_ending=self._port_ending,
             listens=self._listens,
             run=self._run,
             tell=self._changes.announce,
@@ -193,6 +194,9 @@ class ProcessWorkloads:
             self._run(self._remove_logs(supervisor))
             self._changes.announce(key)
 
+        for other in tuple(self._supervisors.values()):
+            other.port_freed()
+
     async def _remove_logs(self, supervisor: Supervisor) -> None:
         with contextlib.suppress(OSError):
             await asyncio.to_thread(supervisor.output.remove)
@@ -209,6 +213,10 @@ class ProcessWorkloads:
     def _port_needed(self, key: Key) -> bool:
         records = (other.process.record for other in self._supervisors.values() if other.process and other.key.namespace == key.namespace)
         return any(key.name in record.dependency_ports and record.state is not State.STOPPING for record in records)
+
+    def _port_ending(self, key: Key, port: int) -> bool:
+        processes = (other.process for other in self._supervisors.values() if other.key != key)
+        return any(each.record.port == port and each.record.state is State.STOPPING for each in processes if each is not None)
 
     def _listens(self, service: WakeService) -> bool:
         others = (each for each in self._supervisors.values() if each.key.namespace == service.key.namespace)
