@@ -61,7 +61,7 @@ class SupervisedProcess:
             self._looked = now
             ports = await asyncio.to_thread(ports_of, leader=record.pid, start_ticks=record.start_ticks, mark=record.mark)
             where = ", ".join(map(str, ports))
-            self._elsewhere = f"; the app listens on port {where}: let it listen on $(PORT), or change spec.port" if where else ""
+            self._elsewhere = f"; the app listens on port {where}: let it listen on $(PORT), or set spec.port" if where else ""
         return self._elsewhere
 
 
