@@ -58,9 +58,8 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 async def hang(bench: Bench, server: Server) -> None:
     await bench.workloads.ensure(service(app={"envFrom": [{"file": "/net/away"}]}), UID)
-    starting = asyncio.ensure_future(bench.workloads.start(HELLO))
+    await bench.workloads.start(HELLO)
     await asyncio.to_thread(server.asked.wait)
-    assert not starting.done()
 
 
 async def threads_of_starts() -> None:
@@ -68,6 +67,15 @@ async def threads_of_starts() -> None:
     for thread in threading.enumerate():
         if thread.name == "launch":
             await asyncio.to_thread(thread.join)
+
+
+async def test_nobody_waits_for_a_hanging_start_and_it_is_named(bench: Bench, server: Server):
+    await hang(bench, server)
+    seen = await bench.workloads.observe(HELLO)
+    assert (seen.desired, seen.settled, seen.instances) == (1, False, ())
+    assert "it is still being started" in seen.seen
+    server.back.set()
+    assert (await bench.until(HELLO, lambda seen: bool(seen.live))).seen == ""
 
 
 async def test_a_hanging_start_that_is_not_wanted_any_more_is_given_up(bench: Bench, server: Server, spawned: list[int]):
@@ -118,6 +126,7 @@ async def test_what_a_start_brings_about_after_it_was_given_up_is_ended(bench: B
     starting = asyncio.ensure_future(bench.workloads.start(HELLO))
     await asyncio.to_thread(made.wait)
     await bench.stop(HELLO)
+    await bench.until(HELLO, lambda seen: seen.settled)
     await starting
     assert alive(pids[0])
     go_on.set()

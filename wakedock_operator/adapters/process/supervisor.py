@@ -36,7 +36,8 @@ from wakedock_operator.resource import Key, SleepMode, WakeService
 log = structlog.get_logger(__name__)
 
 LAUNCH_PATIENCE = 5.0
-"""Seconds after which a start that is not wanted any more is given up: it hangs, on a network file system for example."""
+"""Seconds after which a start hangs, on a network file system for example: nobody waits for it, and one that is not wanted is given up."""
+LAUNCHING = "it is still being started; its program or a file that its definition names may lie on a file system that does not answer"
 FAILURE_LINES = 10
 FAILURE_BYTES = 4096
 END_AGAIN = 0.5
@@ -92,16 +93,18 @@ class Supervisor:
     def observation(self) -> Observation:
         """A look. Nothing in it is older than this call."""
         instances: tuple[Instance, ...] = ()
+        seen = "" if self._launch is None else LAUNCHING
         if self.process is not None and self.process.record.state is not State.PAUSED:
             record = self.process.record
             instances = (Instance(record.id, record.address, terminating=record.state is State.STOPPING, ready=record.ready),)
+            seen = self._seen.get(record.id, seen) if not record.ready else ""
         return Observation(
             desired=int(self.desired),
             settled=self._launch is None and self.desired == (self.running is not None),
             version=self.version,
             instances=instances,
             failure=self.failure,
-            seen=self._seen.get(instances[0].id, "") if instances and not instances[0].ready else "",
+            seen=seen,
             outdated=self.running is not None and not self._fits(self.running.record),
         )
 
@@ -143,7 +146,7 @@ class Supervisor:
         self._site.tell(self.key)
 
     async def start(self) -> None:
-        """Ask for a process; return when it runs, is known to fail, or waits for its predecessor's end."""
+        """Ask for a process; return when it runs, is known to fail, waits for its predecessor's end, or hangs."""
         if self.definition is None:
             raise KeyError(self.key)
         if not self.desired:
@@ -152,7 +155,7 @@ class Supervisor:
             self.fence()
             self._proceed()
         if self._launch is not None:
-            await asyncio.shield(self._launch)
+            await asyncio.wait({self._launch}, timeout=LAUNCH_PATIENCE)
 
     def stop(self, version: str) -> None:
         """End or pause the process: compare, record and signal in one step. Raises VersionMoved; OSError when there is no record of it."""
