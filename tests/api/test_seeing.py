@@ -9,7 +9,7 @@ import pytest
 from tests.api.world import ASKER, FAILURE, HELLO, NOW, World, blocked, busy, failed
 from wakedock_operator.api.seeing import see, see_closely
 from wakedock_operator.api.views import ServiceView, State
-from wakedock_operator.core.conditions import ConditionType, ReadyReason
+from wakedock_operator.core.conditions import AGAIN, ConditionType, ReadyReason
 from wakedock_operator.core.status import Condition, Drain, DrainReason, Handled, Report, ReportKind, Serving, WakeReason
 from wakedock_operator.ports.catalog import Wishes
 from wakedock_operator.ports.journal import Event, EventKind
@@ -104,11 +104,11 @@ async def test_every_reason_to_wake_has_a_sentence(world: World, reason: WakeRea
 
 
 async def test_what_crashed_while_awake_says_so_first(world: World):
-    crashed = Condition(ConditionType.READY, "True", ReadyReason.CRASHED, "the process ended with exit code 3")
+    crashed = Condition(ConditionType.READY, "True", ReadyReason.CRASHED, f"the process ended with exit code 3{AGAIN}")
     await world.show(woken_by=WakeReason.REQUEST, conditions=(crashed,))
     view = await seen(world)
     assert (view.state, view.reason) == (State.AWAKE, "Crashed")
-    assert view.explanation == "the next request starts it again, nothing of it runs: the process ended with exit code 3"
+    assert view.explanation == "nothing of it runs; the next request starts it again: the process ended with exit code 3"
 
 
 async def test_a_service_that_was_just_added_sleeps(world: World):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from textwrap import shorten
 
 from wakedock_operator.api.views import ChangeView, State
-from wakedock_operator.core.conditions import ConditionType, ReadyReason
+from wakedock_operator.core.conditions import AGAIN, ConditionType, ReadyReason
 from wakedock_operator.core.schedule import next_edge, window_at
 from wakedock_operator.core.status import Asker, Drain, DrainReason, Serving, Status, WakeReason
 from wakedock_operator.ports.catalog import Entry
@@ -63,7 +63,8 @@ def why(state: State, service: WakeService | None, status: Status | None) -> tup
 def _why_awake(status: Status) -> tuple[str, str]:
     crashed = next((c for c in status.conditions if c.type == ConditionType.READY and c.reason == ReadyReason.CRASHED), None)
     if crashed is not None:
-        return crashed.reason, f"the next request starts it again, nothing of it runs: {shorten(crashed.message, 200, placeholder=' …')}"
+        said = crashed.message.removesuffix(AGAIN)
+        return crashed.reason, f"nothing of it runs{AGAIN}: {shorten(said, 200, placeholder=' …')}"
     reason = status.woken_by or WakeReason.ADOPTED
     if reason is WakeReason.REQUEST:
         return reason, f"a request woke it: {describe_asker(status.asker)}" if status.asker is not None else "a request woke it"

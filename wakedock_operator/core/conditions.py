@@ -94,6 +94,10 @@ class ReadyReason(StrEnum):
     """The app ended by itself; the next request starts it again."""
 
 
+AGAIN = "; the next request starts it again"
+"""The end of what is said of an app that ended by itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What the conditions are made of, beside the status."""
@@ -206,7 +210,7 @@ def _ready(status: Status, findings: Findings) -> Condition:
     if findings.dependency_failed and status.serving is Serving.ASLEEP:
         return _false(ConditionType.READY, ReadyReason.DEPENDENCY_FAILED, findings.dependency_failed)
     if findings.crashed is not None and status.serving is Serving.AWAKE:
-        return _true(ConditionType.READY, ReadyReason.CRASHED, f"{findings.crashed}; the next request starts it again")
+        return _true(ConditionType.READY, ReadyReason.CRASHED, findings.crashed + AGAIN)
     if status.serving is Serving.AWAKE and status.holding:
         return _false(ConditionType.READY, ReadyReason.NO_ANSWER, f"it is awake, and requests wait in vain: {findings.unanswered}")
     return _true(ConditionType.READY, ReadyReason.SERVED)
