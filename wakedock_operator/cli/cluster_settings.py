@@ -33,7 +33,8 @@ class Lasting(Cluster):
 
     allowed_hosts: Path | None = Field(
         default=None,
-        description="A YAML file that says which hosts each namespace may have: `NAMESPACE: [PATTERN, …]`. By default any.",
+        description="A YAML file that says which hosts each namespace may have: `NAMESPACE: [PATTERN, …]`, with `*` for every other one. "
+        "By default any.",
     )
     metrics_listen: Annotated[str, AfterValidator(_address)] = Field(
         default=":9090", description="The address of `/health/started`, `/health/live`, `/health/ready` and `/metrics`."
