@@ -128,6 +128,10 @@ async def test_what_somebody_deletes_is_made_again(operator: Operator, child: st
     await operator.is_undone(key)
     await operator.make_again(key)
     assert operator.kubectl.get(*child.split("/"))["metadata"]["labels"]["wakedock.dev/service"] == "shop"
+    # What was made again is looked after as what was made first.
+    await operator.workloads.observe(key)
+    operator.kubectl("set", "image", "deployment/shop", "app=web:2")
+    await operator.is_undone(key)
 
 
 async def test_what_was_deleted_while_nobody_watched_is_seen_by_the_next_list(operator: Operator):

@@ -159,23 +159,29 @@ class KubernetesWorkloads(KubernetesWaking):
         entry = self._lookup(key)
         if entry is not None and self._undone(entry, observation):
             observation = replace(observation, undone=True)
-        seen = self._memories[key].workload
-        if seen and self._targets.setdefault(key, seen) != seen:
-            self._targets[key] = seen
-            self._unfound.add(key)
-        if entry is not None and key in self._unfound and observation.version:
-            await self._apply_services(entry.service, entry.uid, await self._first_look(target_of(entry.service), entry.uid))
-        count = self._last_count(key)
-        if count:
-            self._counts[key] = count
-        if entry is not None and entry.service.spec.target_ref is not None and observation.desired > 0:
-            await replicas.remember(self._api, target_of(entry.service), observation.desired, entry.uid)
+        if entry is not None and entry.service.spec.target_ref is not None:
+            await self._look_after_target(entry, observation)
         failure = observation.failure
         if failure is not None and failure.reason in {FailureReason.CRASH_LOOP, FailureReason.EXITED}:
             last = await logs.last_line(self._api, self._memories[key].best)
             if last:
                 return replace(observation, failure=replace(failure, message=f"{failure.message}; its last line: {last}"))
         return observation
+
+    async def _look_after_target(self, entry: Entry, observation: Observation) -> None:
+        """Its address that stays follows another workload of its name; its count is remembered where it outlives the WakeService."""
+        key, target = entry.key, target_of(entry.service)
+        seen = self._memories[key].workload
+        if seen and self._targets.setdefault(key, seen) != seen:
+            self._targets[key] = seen
+            self._unfound.add(key)
+        if key in self._unfound and observation.version:
+            await self._apply_services(entry.service, entry.uid, await self._first_look(target, entry.uid))
+        count = self._last_count(key)
+        if count:
+            self._counts[key] = count
+        if observation.desired > 0:
+            await replicas.remember(self._api, target, observation.desired, entry.uid)
 
     def _undone(self, entry: Entry, observation: Observation) -> bool:
         """Whether something that was made is gone or was changed. A target is nobody's to make."""
