@@ -117,13 +117,14 @@ CHANGES = [
     pytest.param(*changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True), id="Sleep 3: all drained, a last look"),
     pytest.param(*changed(Stage.FORCED, Change.WAKE, says(BUSY), fenced=True), id="a forced drain ends in Awake when the app is up"),
     pytest.param(*changed(Stage.FORCED, Change.WAKE, wake_wish="new", fenced=True), id="so it does by a newer wish to wake"),
-    pytest.param(*changed(Stage.FORCED, Change.WAKE, newly_pinned=True, fenced=True), id="or a newer pin"),
+    pytest.param(*changed(Stage.FORCED, Change.WAKE, situation=PINNED, fenced=True), id="or a newer pin"),
     pytest.param(*changed(Stage.FORCED, Change.WAKE, window=AWAKE_NOW, fenced=True), id="or an Awake window that begins"),
     pytest.param(
-        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, situation=PINNED), id="but not by a pin from before the sleep"
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, situation=PINNED, pinned_then=PINNED.pinned_until),
+        id="but not by a pin from before the sleep",
     ),
     pytest.param(
-        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, newly_pinned=True, suspended=True),
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), looked=True, situation=PINNED, suspended=True),
         id="nor while it is not to run",
     ),
     pytest.param(
@@ -131,7 +132,7 @@ CHANGES = [
         id="nor where nobody wanted that sleep",
     ),
     pytest.param(
-        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), stops_by_intent=False, backend=stopped(), newly_pinned=True),
+        *changed(Stage.FORCED, Change.COMMIT, says(DRAINED), stops_by_intent=False, backend=stopped(), situation=PINNED),
         id="nor where nothing runs",
     ),
     pytest.param(*changed(Stage.ASLEEP, Change.WAKE, says(BUSY), backend=runs(READY), fenced=True), id="Wake 5: Busy, up and fenced"),

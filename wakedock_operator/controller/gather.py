@@ -91,7 +91,7 @@ class Gatherer:
             suspended=spec.suspend,
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
-            newly_pinned=pin is not None and pin > wall and pin != memory.pinned_then,
+            pinned_then=memory.pinned_then,
             window=window,
             dependency_sleeps=any(each.leaving for each in needed),
             dependency_gives_way=status is not None and status.overdue and any(controller.gives_way(each) for each in needed),

@@ -57,6 +57,7 @@ class FileCatalog:
         self._shrunk: dict[Path, tuple[bytes, float]] = {}
         """Files that lost definitions: the bytes that show so, and when they were seen first."""
         self._links: dict[Path, tuple[int, int, int]] = {}
+        """Files that are symbolic links, and what tells their present targets."""
         self._entries: dict[Key, Entry] = {}
         self._refused: tuple[Problem, ...] = ()
         self._unreadable: dict[str, str] = {}
@@ -101,7 +102,12 @@ class FileCatalog:
         """Reload whenever a file changes, until cancelled."""
         async with aclosing(touched(self._paths)) as looks:
             async for seen in looks:
-                if seen or self._unreadable or self._shrunk or await asyncio.to_thread(linked, self._links) != self._links:
+                if (
+                    seen
+                    or self._unreadable
+                    or self._shrunk
+                    or (self._links and await asyncio.to_thread(linked, self._links) != self._links)
+                ):
                     await self.reload()
 
     def current(self) -> Snapshot:

@@ -33,8 +33,8 @@ class Facts:
     suspended: bool = False
     wake_wish: str = ""
     sleep_wish: str = ""
-    newly_pinned: bool = False
-    """It is pinned, and was not, or not for as long, when the sleep that it is due for or on its way to began."""
+    pinned_then: datetime | None = None
+    """Until when it was pinned when the sleep that it is due for, or on its way to, was seen first."""
     window: Window | None = None
     """The schedule's present window."""
     dependants_up: tuple[Key, ...] = ()
@@ -83,3 +83,9 @@ class Facts:
     """No back-off after a failure runs here."""
     shutdown: bool = False
     """WakeDock ends and `sleep.onExit` is `Sleep`."""
+
+    @property
+    def newly_pinned(self) -> bool:
+        """It is pinned, and was not so when the sleep that it is due for, or on its way to, began."""
+        pin = self.situation.pinned_until
+        return pin is not None and pin > self.now and pin != self.pinned_then
