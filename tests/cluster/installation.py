@@ -62,7 +62,11 @@ class Installation:
         settings = [f"--set={value}" for value in (*IMAGES, *TARGETS, *values)]
         helm(self.kubeconfig, "upgrade", "--install", RELEASE, str(ROOT / "charts/wakedock"), "--create-namespace", *settings)
         for name in ("operator", "gateway"):
-            self.kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "--timeout=120s")
+            self.rolled_out(name)
+
+    def rolled_out(self, name: str) -> None:
+        """Wait until as many pods of the `operator` or the `gateway` are ready as there shall be; those on their way out do not count."""
+        self.kubectl("rollout", "status", f"deployment/{RELEASE}-{name}", "--timeout=180s")
 
     def uninstall(self) -> None:
         """Take the release away, hooks included."""

@@ -74,7 +74,7 @@ def test_a_version_that_never_comes_up_is_the_same_at_every_gateway(wakedock: In
     assert reason(shop.until("Awake", after=asleep["epoch"]), "Ready") in {"Served", "NotRouted"}
     assert [ask(each, shop.host)[0] for each in gateways.values()] == [200, 200]
     wakedock.kubectl("delete", "pod", victim)
-    wakedock.kubectl("rollout", "status", "deployment/wakedock-gateway", "--timeout=60s")
+    wakedock.rolled_out("gateway")
     assert [ask(each, shop.host)[0] for each in wakedock.gateways().values()] == [200, 200]
 
 

@@ -16,13 +16,12 @@ from tests.cluster.workloads import Ledger, evict_pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 OPERATOR = "--selector=app.kubernetes.io/component=operator"
-GATEWAYS = "--selector=app.kubernetes.io/component=gateway"
 
 
 async def test_a_rolling_restart_of_the_gateways(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     async def restart() -> None:
         wakedock.kubectl("rollout", "restart", "deployment/wakedock-gateway")
-        await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-gateway", "--timeout=180s")
+        await asyncio.to_thread(wakedock.rolled_out, "gateway")
 
     await under_load(wakedock, kubectl, ledger, restart)
 
@@ -37,7 +36,7 @@ async def test_gateways_rolled_under_clients_that_keep_their_connections(wakedoc
         tasks.create_task(load.run())
         for _ in range(2):
             wakedock.kubectl("rollout", "restart", "deployment/wakedock-gateway")
-            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-gateway", "--timeout=180s")
+            await asyncio.to_thread(wakedock.rolled_out, "gateway")
         load.stop()
     served = ledger.served()
     assert load.lost == []
@@ -48,7 +47,7 @@ async def test_the_operator_killed_again_and_again(wakedock: Installation, kubec
     async def end() -> None:
         for _ in range(2):
             wakedock.kubectl("delete", "pod", OPERATOR, "--force", "--grace-period=0")
-            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-operator", "--timeout=90s")
+            await asyncio.to_thread(wakedock.rolled_out, "operator")
 
     await under_load(wakedock, kubectl, ledger, end)
 
@@ -72,7 +71,7 @@ async def test_the_operator_killed_right_after_each_step(wakedock: Installation,
             kill("operator", f"--name={operator['metadata']['name']}")
             # A new pod, as the back-off of a container that ends again and again would take minutes.
             wakedock.kubectl("delete", "pod", OPERATOR, "--force", "--grace-period=0")
-            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-operator", "--timeout=90s")
+            await asyncio.to_thread(wakedock.rolled_out, "operator")
 
     await under_load(wakedock, kubectl, ledger, end)
 
@@ -110,7 +109,7 @@ async def test_gateways_rolled_while_no_operator_runs(wakedock: Installation, ku
         try:
             await asyncio.to_thread(wakedock.kubectl, "wait", "--for=delete", "pod", OPERATOR, "--timeout=60s")
             wakedock.kubectl("rollout", "restart", "deployment/wakedock-gateway")
-            await asyncio.to_thread(wakedock.kubectl, "rollout", "status", "deployment/wakedock-gateway", "--timeout=180s")
+            await asyncio.to_thread(wakedock.rolled_out, "gateway")
             assert (await asyncio.to_thread(ask, address, late.host))[0] == 200
         finally:
             wakedock.kubectl("scale", "deployment/wakedock-operator", "--replicas=1")
@@ -173,7 +172,7 @@ async def test_a_gateway_ended_while_it_drains(wakedock: Installation, kubectl: 
     await asyncio.to_thread(chat.until, "Awake", after=draining["epoch"])
     assert (await held)[0] == 200
     assert len(ledger.served()["held"]) == 1
-    await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", "pod", GATEWAYS, "--timeout=120s")
+    await asyncio.to_thread(wakedock.rolled_out, "gateway")
 
 
 def said(status: Object) -> dict[str, str]:

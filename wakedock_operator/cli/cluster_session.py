@@ -65,7 +65,7 @@ class _Session:
             api = await connect(kubeconfig=self.kubeconfig, context=self.context)
             closing.push_async_callback(api.close)
             self.default = self.namespace or api.namespace
-            shelf = Shelf(_refused)
+            shelf = Shelf(_refused, heeds_conditions=True)
             path = resource_path(API_VERSION, PLURAL, namespace=None if self.everywhere else self.default)
             shelf.replace_all(await api.read_all(path))
             watching = Watching(api, path, put=shelf.put, drop=shelf.drop, replace_all=shelf.replace_all)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from wakedock_operator.adapters.kubernetes.client import Raw
 from wakedock_operator.adapters.kubernetes.status import read_status
-from wakedock_operator.core.conditions import AcceptedReason
+from wakedock_operator.core.conditions import AcceptedReason, ConditionType
 from wakedock_operator.core.status import Status
 from wakedock_operator.ports.catalog import Entry, Wishes
 from wakedock_operator.resource import Key, WakeService
@@ -41,6 +41,8 @@ class Seen:
     status: Status | None
     unread: str | None = None
     """Which annotation cannot be read, and why."""
+    told: str | None = None
+    """Why the operator does not serve this generation, as it wrote into the conditions; None where it wrote no such thing."""
 
 
 def key_of(raw: Raw) -> Key:
@@ -75,7 +77,18 @@ def read_object(raw: Raw, before: Seen | None, accepts: Accepts) -> Seen:
         if service is not None:
             entry = Entry(service, uid, generation, _order(key, metadata), str(key), wishes, problem, reason, port)
     version = int(metadata["resourceVersion"])
-    return Seen(key, uid, version, generation, entry, problem, read_status(status, uid=uid, version=version), unread)
+    return Seen(
+        key, uid, version, generation, entry, problem, read_status(status, uid=uid, version=version), unread, _told(status, generation)
+    )
+
+
+def _told(status: Any, generation: int) -> str | None:
+    conditions = status.get("conditions") if isinstance(status, Mapping) else None
+    refused = {"type": ConditionType.ACCEPTED, "status": "False", "reason": AcceptedReason.INVALID, "observedGeneration": generation}
+    for each in conditions if isinstance(conditions, list) else ():
+        if isinstance(each, Mapping) and refused.items() <= each.items():
+            return str(each.get("message") or "")
+    return None
 
 
 def _port(status: Any) -> int | None:

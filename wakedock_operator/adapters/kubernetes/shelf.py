@@ -27,9 +27,11 @@ class Shelf:
     """Of each object the newest version that was shown. Everything here happens in the event loop's thread; no I/O.
 
     Until `replace_all` was called once, nothing is known: the snapshot says that its source is unreadable.
+
+    Who only looks `heeds_conditions`: what the operator refused is not served, for reasons that stand in the operator's settings, too.
     """
 
-    def __init__(self, accepts: Accepts, *, source: str = "the API server") -> None:
+    def __init__(self, accepts: Accepts, *, source: str = "the API server", heeds_conditions: bool = False) -> None:
         self.synced = asyncio.Event()
         self.statuses: Changes[Key] = Changes()
         """Keys whose status changed, came or went."""
@@ -37,6 +39,7 @@ class Shelf:
         """Some definition, wish or problem changed."""
         self._accepts = accepts
         self._source = source
+        self._heeds_conditions = heeds_conditions
         self._seen: dict[Key, Seen] = {}
         """As read: whether another one has its workload is asked at each look."""
         self._ownership = Ownership()
@@ -64,7 +67,7 @@ class Shelf:
             self._end(before)
         seen = read_object(raw, before, self._accepts)
         self._seen[key] = seen
-        if before is None or before.entry is not seen.entry or before.problem != seen.problem:
+        if before is None or before.entry is not seen.entry or before.problem != seen.problem or self._heeded(before) != self._heeded(seen):
             self._own(before, seen)
             problem = self._served(seen).problem
             if problem is not None and (before is None or before.problem != problem):
@@ -177,9 +180,14 @@ class Shelf:
         return (self._served(seen) for seen in self._seen.values())
 
     def _served(self, seen: Seen) -> Seen:
-        """`seen`, without its definition where another one has its workload."""
-        refusal = None if seen.entry is None else self._ownership.refusal(seen.entry)
+        """`seen`, without its definition where another one has its workload, or the operator's word against it is heeded."""
+        if seen.entry is None:
+            return seen
+        refusal = self._ownership.refusal(seen.entry) or self._heeded(seen)
         return seen if refusal is None else replace(seen, entry=None, problem=refusal)
+
+    def _heeded(self, seen: Seen) -> str | None:
+        return seen.told if self._heeds_conditions else None
 
     def _own(self, before: Seen | None, seen: Seen | None) -> None:
         if before is not None and before.entry is not None:
