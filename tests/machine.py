@@ -4,7 +4,7 @@ Mark its tests with `in_fake_time`: then hours pass at once, and exactly as they
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,8 @@ from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.controller.loop import Controller
 from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import Asker, Condition, DrainReason, Failure, FailureReason, ReportKind, Serving, Status
+from wakedock_operator.ports.catalog import Entry
+from wakedock_operator.ports.changes import Changes
 from wakedock_operator.ports.fakes.board import FakeBoard
 from wakedock_operator.ports.fakes.catalog import FakeCatalog
 from wakedock_operator.ports.fakes.clock import FakeClock
@@ -88,6 +90,22 @@ class CountingEdge(FakeEdge):
         return await super().in_flight()
 
 
+class Routes:
+    """Every definition is in force at once, but for what is refused."""
+
+    def __init__(self) -> None:
+        self.refusing: dict[Key, str] = {}
+
+    def pending(self, entry: Entry) -> str | None:
+        return None
+
+    def refused(self, entry: Entry) -> str | None:
+        return self.refusing.get(entry.key)
+
+    def changes(self) -> AsyncIterator[Key]:
+        return Changes[Key]().follow()
+
+
 class CountingWorkloads(FakeWorkloads):
     """Workloads that count looks, probes and questions."""
 
@@ -127,6 +145,7 @@ class Machine:
     board: CountingBoard = field(default_factory=CountingBoard)
     workloads: CountingWorkloads = field(default_factory=lambda: CountingWorkloads(prompt=True))
     edge: CountingEdge = field(default_factory=CountingEdge)
+    routes: Routes = field(default_factory=Routes)
     journal: FakeJournal = field(default_factory=FakeJournal)
     metrics: Metrics = field(default_factory=Metrics)
     options: GatewayOptions = field(default_factory=lambda: GatewayOptions(name=GATEWAY))
@@ -171,6 +190,7 @@ class Machine:
             clock=self.clock,
             metrics=self.metrics,
             gateways=FixedGateways(frozenset({self.options.name})),
+            routing=self.routes,
         )
         self._tasks["controller"] = asyncio.create_task(self.controller.run())
 

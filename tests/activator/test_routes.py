@@ -185,6 +185,8 @@ async def test_a_service_that_cannot_be_routed_is_told_and_the_others_are(keepin
     with capture_logs() as logs:
         await keeping.start()
     assert set(keeping.claims) == {HELLO}
+    entries = machine.catalog.current().entries
+    assert [keeping.keeper.refused(entries[key]) for key in (HELLO, SHOP)] == [None, "Caddy refused it"]
     assert [(line["event"], line["service"]) for line in logs] == [("service cannot be routed", "default/shop")]
     assert machine.metric("caddy_applies_total", {"outcome": "failed"}) == 1
 

@@ -72,14 +72,17 @@ async def test_conditions_are_written_only_when_they_change(machine: Machine):
             machine.controller.edge_changed()
             await asyncio.sleep(1)
     assert work.writes == 0
-    machine.edge.refuse[HELLO] = "Caddy refused it"
-    machine.edge._rejected = dict(machine.edge.refuse)
+    machine.routes.refusing[HELLO] = "Caddy refused it"
     with machine.counted() as work:
         for _ in range(20):
             machine.controller.edge_changed()
             await asyncio.sleep(1)
     assert work.writes == 1
-    assert machine.condition("Routed").message == "Caddy refused it"
+    told = [machine.condition(each) for each in ("Routed", "Ready")]
+    assert [(each.status, each.reason, each.message) for each in told] == [
+        ("False", "Rejected", "Caddy refused it"),
+        ("False", "NotRouted", "Caddy refused it"),
+    ]
 
 
 async def test_a_condition_keeps_its_date_until_its_status_changes(machine: Machine):

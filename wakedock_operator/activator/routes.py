@@ -65,6 +65,10 @@ class RouteKeeper:
             return None
         return "its route is not in force yet"
 
+    def refused(self, entry: Entry) -> str | None:
+        """Why Caddy refused its route."""
+        return self._edge.rejected.get(entry.key)
+
     def changes(self) -> AsyncIterator[Key]:
         """Every service that gets its first route."""
         return self._changes.follow()

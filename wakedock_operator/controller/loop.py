@@ -324,7 +324,7 @@ class Controller:
             problem_reason=reason,
             lost=self._divided.lost.get(key, ()),
             unreached=key in self._divided.lost and key not in self._divided.routes,
-            unrouted=None if self._edge is None else self._edge.rejected.get(key),
+            unrouted=None if self._routing is None or entry is None else self._routing.refused(entry),
             pending=None if self._routing is None or entry is None else self._routing.pending(entry),
             suspended=facts.suspended,
             missing=failure.message if failure is not None and failure.reason is FailureReason.TARGET_MISSING else None,

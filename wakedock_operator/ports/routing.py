@@ -14,6 +14,10 @@ class Routing(Protocol):
         """Why requests may not be routed by this definition yet; None when they are, and for one that nothing is routed to. No I/O."""
         ...
 
+    def refused(self, entry: Entry) -> str | None:
+        """Why Caddy refused the route of this definition: requests do not reach it. None where it did not. No I/O."""
+        ...
+
     def changes(self) -> AsyncIterator[Key]:
         """Every service whose answer changed, from now on."""
         ...

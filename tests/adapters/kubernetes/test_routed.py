@@ -117,10 +117,20 @@ async def test_a_changed_definition_is_asked_about_anew(operator: Operator, gate
 
 
 async def test_what_caddy_refuses_is_told_with_its_reason(operator: Operator, gateways: Gateways):
-    gateways.says["127.0.0.2"] = {"version": 9, "rejected": {str(KEY): "a bad path"}}
+    gateways.says = {address: {"version": 9, "rejected": {str(KEY): "a bad path"}} for address in gateways.says}
     entry = operator.define(7)
+    assert operator.routes.refused(entry) is None
     operator.routes.pending(entry)
-    await operator.until(entry, "Caddy of at-127.0.0.2 refuses it: a bad path")
+    await operator.until(entry, None)
+    assert operator.routes.refused(entry) == "Caddy of at-127.0.0.1 refuses it: a bad path"
+    mended = operator.define(11, generation=2, hosts=("docs.test",))
+    assert operator.routes.refused(mended) is None
+    operator.routes.pending(mended)
+    await operator.until(mended, "at-127.0.0.1, at-127.0.0.2: not taken over yet")
+    assert operator.routes.refused(mended) is None, "what they refuse is the definition before"
+    gateways.says = {address: {"version": 11} for address in gateways.says}
+    await operator.until(mended, None)
+    assert operator.routes.refused(mended) is None
 
 
 async def test_without_a_ready_gateway_nothing_is_routed(operator: Operator, gateways: Gateways):

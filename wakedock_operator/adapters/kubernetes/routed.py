@@ -21,6 +21,9 @@ PATIENCE = 5.0
 """Seconds after which a gateway that cannot be asked, say because of a NetworkPolicy, is not waited for."""
 TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
+_Answers = Mapping[GatewayPod, Mapping[str, object] | None]
+"""What each gateway said; None for one that could not be asked."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -30,7 +33,10 @@ class _Waiting:
     version: int
     """The newest version of the object when it was first asked about: who has taken that in has the definition."""
     since: float
-    reason: str = "the gateways have not taken it over yet"
+    reason: str | None = "the gateways have not taken it over yet"
+    """What is waited for; None once it is in force."""
+    refused: str | None = None
+    """Why Caddy of one of them does not route by it."""
 
 
 class GatewayRoutes:
@@ -53,7 +59,7 @@ class GatewayRoutes:
 
     def pending(self, entry: Entry) -> str | None:
         key, service = entry.key, entry.service
-        definition = entry.uid, entry.generation, entry.callers_port
+        definition = self._definition(entry)
         if self._in_force.get(key) == definition or not (service.spec.hosts or entry.callers_port):
             return None
         if key not in self._in_force and self._said_routed(key):
@@ -68,9 +74,17 @@ class GatewayRoutes:
             self._asked.set()
         return known.reason
 
+    def refused(self, entry: Entry) -> str | None:
+        known = self._waiting.get(entry.key)
+        return None if known is None or known.definition != self._definition(entry) else known.refused
+
     def _said_routed(self, key: Key) -> bool:
         status = self._shelf.status(key)
         return status is not None and any(each.type == ConditionType.ROUTED and each.status == "True" for each in status.conditions)
+
+    @staticmethod
+    def _definition(entry: Entry) -> tuple[str, int, int | None]:
+        return entry.uid, entry.generation, entry.callers_port
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -93,13 +107,14 @@ class GatewayRoutes:
                 del self._waiting[key]
                 self._in_force.pop(key, None)
                 continue
-            reason = _reason(key, waiting, dict(zip(pods, answers, strict=True)), patient=now - waiting.since < PATIENCE)
-            if reason is None:
+            said = dict(zip(pods, answers, strict=True))
+            reason, refused = _late(waiting, said, patient=now - waiting.since < PATIENCE), _refused(key, waiting, said)
+            if (reason, refused) == (None, None):
                 self._in_force[key] = waiting.definition
                 del self._waiting[key]
                 self._changes.announce(key)
-            elif reason != waiting.reason:
-                waiting.reason = reason
+            elif (reason, refused) != (waiting.reason, waiting.refused):
+                waiting.reason, waiting.refused = reason, refused
                 self._changes.announce(key)
 
     async def _answer(self, session: aiohttp.ClientSession, pod: GatewayPod) -> Mapping[str, object] | None:
@@ -112,19 +127,23 @@ class GatewayRoutes:
         return found if isinstance(found, dict) else None
 
 
-def _reason(key: Key, waiting: _Waiting, answers: Mapping[GatewayPod, Mapping[str, object] | None], *, patient: bool) -> str | None:
-    """Why it is not in force; None when it is, everywhere where one can know."""
+def _late(waiting: _Waiting, answers: _Answers, *, patient: bool) -> str | None:
+    """Which gateways have not taken it over; None when all have, as far as one can know."""
     if not answers:
         return "no gateway is ready"
-    late = []
+    late = [pod.name for pod, answer in answers.items() if (patient if answer is None else not _knows(answer, waiting))]
+    return f"{', '.join(late)}: not taken over yet" if late else None
+
+
+def _refused(key: Key, waiting: _Waiting, answers: _Answers) -> str | None:
+    """What Caddy of a gateway that has taken it over says against it."""
     for pod, answer in answers.items():
-        if answer is None:
-            if patient:
-                late.append(pod.name)
-            continue
-        rejected, version = answer.get("rejected"), answer.get("version")
+        rejected = None if answer is None or not _knows(answer, waiting) else answer.get("rejected")
         if isinstance(rejected, dict) and str(key) in rejected:
             return f"Caddy of {pod.name} refuses it: {rejected[str(key)]}"
-        if not isinstance(version, int) or version < waiting.version:
-            late.append(pod.name)
-    return f"{', '.join(late)}: not taken over yet" if late else None
+    return None
+
+
+def _knows(answer: Mapping[str, object], waiting: _Waiting) -> bool:
+    version = answer.get("version")
+    return isinstance(version, int) and version >= waiting.version

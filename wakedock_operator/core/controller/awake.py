@@ -17,6 +17,8 @@ UNDONE_SLEEPS = 3
 ASK_AGAIN = 1.0
 """Seconds after which who counts as a gateway is asked again, where nobody could say."""
 
+ROLLOUT = Veto(VetoReason.ROLLOUT, "a new version is being rolled out, and a sleep would end what serves meanwhile")
+
 
 def decide(facts: Facts, status: Status) -> Step:
     """A drain by force or by idleness, or what keeps it awake."""
@@ -75,7 +77,7 @@ def _others_veto(facts: Facts, status: Status) -> Veto | None:
     if facts.unlisted:
         return Veto(VetoReason.GATEWAY_UNREACHABLE, f"nobody can say who is a gateway: {facts.unlisted}", ASK_AGAIN)
     if facts.backend.rolling:
-        return Veto(VetoReason.ROLLOUT, "a new version is being rolled out, and a sleep would end what serves meanwhile")
+        return ROLLOUT
     if status.undone >= UNDONE_SLEEPS:
         return Veto(
             VetoReason.SCALED_BY,

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from wakedock_operator.core.lifecycle import Change, change
-from wakedock_operator.core.status import ReportKind, Status, StopIntent, WakeReason
+from wakedock_operator.core.status import DrainReason, ReportKind, Status, StopIntent, WakeReason
 from wakedock_operator.core.vetoes import Veto, VetoReason
 
-from .awake import ASK_AGAIN, of_another_version
+from .awake import ASK_AGAIN, ROLLOUT, of_another_version
 from .dependants import dependants_first
 from .facts import Facts
 from .steps import LastLook, Rest, Step, Write
@@ -17,6 +17,8 @@ SILENCE = 10.0
 """Seconds of a drain after which a gateway that said nothing is called unreachable."""
 LIST_AGAIN = 5.0
 """Seconds after which gateways are listed again in a drain that waits for them."""
+WAITS_FOR_ROLLOUTS = frozenset({DrainReason.IDLE, DrainReason.SCHEDULED})
+"""Drains that nobody asked for just now: a rollout that begins meanwhile ends first. Who comes until then is served, as in any drain."""
 
 
 def decide(facts: Facts, status: Status) -> Step:
@@ -40,6 +42,13 @@ def decide(facts: Facts, status: Status) -> Step:
         return _waiting_for(facts, status, [g for g in sorted(said) if said[g] is not ReportKind.DRAINED])
     if status.leaving and facts.dependants_up:
         return Rest(dependants_first(facts))
+    return _commit(facts, status)
+
+
+def _commit(facts: Facts, status: Status) -> Step:
+    """`Asleep`, which every gateway agrees to; on one machine after a last look, and with what it is about to stop."""
+    if facts.backend.rolling and status.drain is not None and status.drain.reason in WAITS_FOR_ROLLOUTS:
+        return Rest(ROLLOUT)
     if facts.backend.failure is not None:
         # What failed before this sleep is no failure of the next start.
         status = replace(status, failed=facts.backend.failure.id)
