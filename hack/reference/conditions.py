@@ -18,6 +18,8 @@ ENUMERATIONS: tuple[type[StrEnum], ...] = (
     conditions.AcceptedReason,
     conditions.RoutedReason,
     conditions.ReadyReason,
+    conditions.AwakeReason,
+    conditions.SleepBlockedReason,
     conditions.BypassReason,
     vetoes.VetoReason,
     status.Serving,

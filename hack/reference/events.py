@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hack.reference.conditions import member_docstrings
 from wakedock_operator.adapters.kubernetes.events import MAX_NOTE, REPORTER, WHOLE, note, severity
 from wakedock_operator.core.status import Asker, DrainReason, FailureReason, WakeReason
+from wakedock_operator.core.vetoes import VetoReason
 from wakedock_operator.ports.journal import Event, EventKind
 from wakedock_operator.resource import API_VERSION, KIND, Key
 
@@ -28,11 +29,12 @@ _AT = datetime(2026, 3, 1, 18, tzinfo=UTC)
 _KEY = Key("shop", "web")
 _ASKER = Asker(_AT, "GET", "web.example.org", "/cart", "Mozilla/5.0", "192.0.2.7")
 
-REASONS: dict[EventKind, type[DrainReason | FailureReason | WakeReason]] = {
+REASONS: dict[EventKind, type[DrainReason | FailureReason | VetoReason | WakeReason]] = {
     EventKind.WOKE: WakeReason,
     EventKind.SLEPT: DrainReason,
     EventKind.WAKE_FAILED: FailureReason,
     EventKind.CRASHED: FailureReason,
+    EventKind.SLEEP_BLOCKED: VetoReason,
 }
 EXAMPLES: tuple[Event, ...] = (
     Event(_AT, _KEY, EventKind.WOKE, WakeReason.REQUEST, asker=_ASKER, phases={"granted": 2.13}),
@@ -46,6 +48,7 @@ EXAMPLES: tuple[Event, ...] = (
         _ASKER,
     ),
     Event(_AT, _KEY, EventKind.CRASHED, FailureReason.EXITED, "container app exited with code 1"),
+    Event(_AT, _KEY, EventKind.SLEEP_BLOCKED, VetoReason.APP_VETO, "the app says: 3 jobs are running"),
     Event(_AT, _KEY, EventKind.PINNED, message=f"until {_AT.isoformat(timespec='seconds')}"),
     Event(_AT, _KEY, EventKind.REJECTED, message="spec.idleTimeout: write it as a duration such as 15m"),
 )

@@ -53,6 +53,7 @@ async def test_what_never_sleeps_stays_awake_once_it_is(machine: Machine):
     await asyncio.sleep(2 * 3600)
     assert machine.serving() is Serving.AWAKE
     assert machine.condition("SleepBlocked").reason == "NeverSleeps"
+    assert not machine.events(EventKind.SLEEP_BLOCKED), "that is as it is defined"
 
 
 async def test_an_app_that_objects_is_asked_again_every_ten_seconds_and_no_more_often(machine: Machine):
@@ -66,6 +67,11 @@ async def test_an_app_that_objects_is_asked_again_every_ten_seconds_and_no_more_
     with machine.counted() as work:
         await asyncio.sleep(300)
     assert work.writes == 0
+    await machine.kill("controller")
+    machine.start_controller()
+    await asyncio.sleep(30)
+    told = [(event.reason, event.message) for event in machine.events(EventKind.SLEEP_BLOCKED)]
+    assert told == [("AppVeto", "a job runs")], "once, over a restart too"
     machine.workloads.vetoes.clear()
     await machine.until(Serving.ASLEEP, within=11)
     assert machine.workloads.did("stop") == 1

@@ -361,6 +361,7 @@ class Controller:
             try:
                 written = await self._board.swap(key, status, replace(status, conditions=found))
                 memory.read = written.uid, written.version
+                self._telling.blocked(key, status, found)
             except Conflict:
                 self._queue.add(key)
 

@@ -1,11 +1,15 @@
 """What the controller tells about its decisions: log, metrics, history."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import controller
+from wakedock_operator.core.conditions import ConditionType
 from wakedock_operator.core.lifecycle import Change
-from wakedock_operator.core.status import Failure, ReportKind, Serving, Status, WakeReason
+from wakedock_operator.core.status import Condition, Failure, ReportKind, Serving, Status, WakeReason
+from wakedock_operator.core.vetoes import UNASKED
 from wakedock_operator.ports.catalog import Snapshot
 from wakedock_operator.ports.clock import Clock
 from wakedock_operator.ports.journal import Event, EventKind, Journal
@@ -68,6 +72,13 @@ class Telling:
             memory.crash = failure.id
             log.warning("app ended by itself", service=str(key), reason=str(failure.reason), message=failure.message)
             self._journal.record(Event(facts.now, key, EventKind.CRASHED, failure.reason, failure.message))
+
+    def blocked(self, key: Key, before: Status, found: Sequence[Condition]) -> None:
+        """The conditions `found` are in force: something that nobody asked for may have begun to keep it awake."""
+        now = next(each for each in found if each.type == ConditionType.SLEEP_BLOCKED)
+        known = {each.reason for each in before.conditions if each.type == ConditionType.SLEEP_BLOCKED}
+        if now.reason in UNASKED and now.reason not in known:
+            self._journal.record(Event(self._clock.now(), key, EventKind.SLEEP_BLOCKED, now.reason, now.message))
 
     def failing(self, key: Key, failure: Failure | None) -> None:
         """What was started does not come up for this reason, or (None) there is no such thing."""

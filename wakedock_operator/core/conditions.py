@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from .routing import Claimed
-from .status import Condition, DrainReason, Serving, Status
+from .status import Condition, DrainReason, Serving, Status, WakeReason
 from .vetoes import Veto
 
 
@@ -60,6 +60,22 @@ class RoutedReason(StrEnum):
     """Caddy refused its route."""
     PENDING = "Pending"
     """Not every gateway routes by its newest definition yet."""
+
+
+class AwakeReason(StrEnum):
+    """Reasons of `Awake`, beside those of WakeReason while it is True and of DrainReason while it is False."""
+
+    DRAINING = "Draining"
+    """It still runs, and is about to be put to sleep."""
+    NEVER_WOKEN = "NeverWoken"
+    """Nobody has asked for it yet."""
+
+
+class SleepBlockedReason(StrEnum):
+    """The reason of `SleepBlocked` while it is False. While it is True, it has one of VetoReason."""
+
+    NOT_BLOCKED = "NotBlocked"
+    """It sleeps, or nothing keeps it from sleeping."""
 
 
 class BypassReason(StrEnum):
@@ -181,12 +197,12 @@ def _awake(status: Status) -> Condition:
     why = "" if drain is None else drain.reason
     match status.serving:
         case Serving.AWAKE:
-            return _true(ConditionType.AWAKE, status.woken_by or "Adopted")
+            return _true(ConditionType.AWAKE, status.woken_by or WakeReason.ADOPTED)
         case Serving.DRAINING:
-            return _true(ConditionType.AWAKE, "Draining", f"goes to sleep: {why}")
+            return _true(ConditionType.AWAKE, AwakeReason.DRAINING, f"goes to sleep: {why}")
         case Serving.ASLEEP:
             cause = drain.cause if drain is not None else None
-            return _false(ConditionType.AWAKE, why or "NeverWoken", "" if cause is None else cause.message)
+            return _false(ConditionType.AWAKE, why or AwakeReason.NEVER_WOKEN, "" if cause is None else cause.message)
 
 
 def _ready(status: Status, findings: Findings) -> Condition:
@@ -227,7 +243,7 @@ def _was_ready(status: Status) -> bool:
 
 def _blocked(status: Status, findings: Findings) -> Condition:
     if findings.blocked is None or status.serving is Serving.ASLEEP:
-        return _false(ConditionType.SLEEP_BLOCKED, "NotBlocked")
+        return _false(ConditionType.SLEEP_BLOCKED, SleepBlockedReason.NOT_BLOCKED)
     return _true(ConditionType.SLEEP_BLOCKED, findings.blocked.reason, findings.blocked.message)
 
 

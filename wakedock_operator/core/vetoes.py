@@ -37,6 +37,12 @@ class VetoReason(StrEnum):
     """A gateway follows the rules of another version of WakeDock."""
 
 
+UNASKED = frozenset(
+    {VetoReason.GATEWAY_UNREACHABLE, VetoReason.APP_VETO, VetoReason.ROLLOUT, VetoReason.SCALED_BY, VetoReason.GATEWAY_VERSION}
+)
+"""What keeps an app awake that nobody uses, and that no definition, pin or dependant asks for: history tells when it begins."""
+
+
 @dataclass(frozen=True, slots=True)
 class Veto:
     """Why a service may not sleep now, in words, and when to look again (seconds from now; None: something else will tell)."""

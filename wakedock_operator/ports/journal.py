@@ -24,6 +24,8 @@ class EventKind(StrEnum):
     """A start was given up: the class of the failure, what happened, and who had asked."""
     CRASHED = "Crashed"
     """The app ended by itself while it was awake: the class of the failure and what happened. Once for each end."""
+    SLEEP_BLOCKED = "SleepBlocked"
+    """Nobody uses the app, and something that no definition, pin or dependant asks for keeps it awake: what. Once for each beginning."""
     PINNED = "Pinned"
     """Somebody asked to keep the app awake, or for another time than before: until when."""
     UNPINNED = "Unpinned"
