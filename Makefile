@@ -99,7 +99,7 @@ test-soak: $(VENV)/.development
 .PHONY: test-e2e
 test-e2e: $(VENV)/.development ## Tests on a whole cluster: that of KUBECONFIG, else ours, which is left as found
 	hack/images/build
-	$(CLUSTER) during sh -c '$(CLUSTER) images && $(CLUSTER) load-image build/images/wakedock.tar build/images/caddy.tar && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
+	$(CLUSTER) during sh -c '$(CLUSTER) images build/images/wakedock.tar build/images/caddy.tar && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
 
 .PHONY: test-oldest
 test-oldest: export WAKEDOCK_KUBERNETES = oldest
@@ -122,7 +122,7 @@ bench: $(VENV)/.development ## Measure against stock Caddy and print a table
 .PHONY: bench-kubernetes
 bench-kubernetes: $(VENV)/.development ## Measure on a whole cluster: that of KUBECONFIG, else ours
 	hack/images/build
-	$(CLUSTER) during sh -c '$(CLUSTER) images && $(CLUSTER) load-image build/images/wakedock.tar build/images/caddy.tar && $(BIN)/python -m bench.kubernetes'
+	$(CLUSTER) during sh -c '$(CLUSTER) images build/images/wakedock.tar build/images/caddy.tar && $(BIN)/python -m bench.kubernetes'
 
 ##@ Kubernetes on this machine (hack/cluster/README.md)
 
@@ -140,9 +140,13 @@ cluster-images: ## Build the images of the tests, load them into the cluster if 
 
 .PHONY: kind-up kind-down
 kind-up: ## The same with kind, where images can be pulled; needs Docker
-	kind create cluster --name wakedock --config hack/cluster/kind.yaml --kubeconfig build/kind.kubeconfig --wait 120s
+	hack/images/build
 	$(CLUSTER) images
+	kind create cluster --name wakedock --config hack/cluster/kind.yaml --kubeconfig build/kind.kubeconfig --wait 120s
 	kind load image-archive --name wakedock build/images/*.tar
+	@# The tests ask pods and Services by their addresses, which lead to the node's container.
+	node=$$(docker inspect --format '{{.NetworkSettings.Networks.kind.IPAddress}}' wakedock-control-plane) && \
+	for net in $$(sed -n 's/^  .*Subnet: //p' hack/cluster/kind.yaml); do $$([ "$$(id -u)" -eq 0 ] || echo sudo) ip route replace "$$net" via "$$node"; done
 	@echo "export KUBECONFIG=$$PWD/build/kind.kubeconfig"
 kind-down: ## Remove that cluster
 	kind delete cluster --name wakedock --kubeconfig build/kind.kubeconfig
@@ -154,7 +158,7 @@ build: $(VENV)/.development ## Wheel and source distribution in dist/
 	$(BIN)/python -m build --no-isolation
 
 .PHONY: pin
-pin: $(VENV)/.development ## Replace the tags in the GitHub workflows by the commits they name; needs the internet
+pin: $(VENV)/.development ## Put commits and digests behind the tags of actions and of the base image; needs the internet
 	$(BIN)/python hack/pin.py
 
 .PHONY: clean

@@ -38,7 +38,10 @@ def arguments() -> argparse.Namespace:
         signalled.add_argument("daemon")
         signalled.set_defaults(signal=number)
     command("load-image", load, "load archives of `docker save` or the OCI").add_argument("archives", nargs="+", type=Path)
-    command("images", images, "build the images of the tests into build/images/, and load them where the cluster runs")
+    built = command(
+        "images", images, "build the app of the tests into build/images/; load it, and archives beside it, where the cluster runs"
+    )
+    built.add_argument("archives", nargs="*", type=Path)
     image = command("mkimage", make_image, "pack a static binary, or a folder as /, into an archive for load-image")
     image.add_argument("reference")
     image.add_argument("archive", type=Path)
@@ -112,11 +115,13 @@ def load(layout: Layout, asked: argparse.Namespace) -> None:
 
 
 def images(layout: Layout, asked: argparse.Namespace) -> None:
-    """Build the app of the tests; an archive that nothing takes yet is good for `kind load image-archive`."""
+    """Build the app of the tests. Another cluster than ours gets its images from whoever runs it, as `make kind-up` does."""
     archive = build_testapp()
     print(archive)
-    if lifecycle.node_pid(layout) is not None:
-        lifecycle.load_image(layout, archive)
+    chosen = os.environ.get("KUBECONFIG")
+    if lifecycle.node_pid(layout) is not None and (not chosen or Path(chosen) == layout.kubeconfig):
+        for each in (archive, *asked.archives):
+            lifecycle.load_image(layout, each)
 
 
 def make_image(layout: Layout, asked: argparse.Namespace) -> None:
