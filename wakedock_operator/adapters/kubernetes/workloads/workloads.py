@@ -136,7 +136,11 @@ class KubernetesWorkloads(KubernetesWaking):
 
     async def remove(self, key: Key, uid: str) -> None:
         """A target gets its replicas back; what was made for the service goes with it, by its owner reference."""
-        known = self._ensured.pop(key, None)
+        known = self._ensured.get(key)
+        if known is not None and known[1].spec.target_ref is not None:
+            # First of all: where it is refused, this is asked for again, and has to know what it is about.
+            await replicas.put_back(self._api, self._kinds, target_of(known[1]), otherwise=self._counts.get(key))
+        self._ensured.pop(key, None)
         self._forget(key)
         self._unfound.discard(key)
         self._targets.pop(key, None)
@@ -146,8 +150,6 @@ class KubernetesWorkloads(KubernetesWaking):
             return
         target = target_of(known[1])
         self._by_target.get((target.namespace, target.kind, target.name), set()).discard(key)
-        if known[1].spec.target_ref is not None:
-            await replicas.put_back(self._api, self._kinds, target, otherwise=self._counts.get(key))
         self._counts.pop(key, None)
 
     def _hears_of(self, target: Target) -> bool:
