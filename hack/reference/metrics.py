@@ -16,7 +16,8 @@ something, and the others show 0 or no series. Labels are bounded: `namespace` a
 defined, and reasons from closed sets; never a host or path that a client sent. The series of a service go when it is removed.
 
 On Kubernetes a wake is counted by the operator, and its phases are timed by the gateways that held requests for it. Caddy is a container
-there, whose restarts Kubernetes counts.
+there, whose restarts Kubernetes counts. The `resource` of a watch is `wakeservices`, and in the operator also each of `--scale-targets`,
+`services`, and `pods` (those of the gateways).
 
 """
 _LABELS = """

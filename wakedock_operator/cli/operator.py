@@ -15,8 +15,7 @@ from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
 from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
 from wakedock_operator.adapters.kubernetes.children.replicas import restore_ended
-from wakedock_operator.adapters.kubernetes.children.services_seen import ShownService
-from wakedock_operator.adapters.kubernetes.client import Api, Raw, resource_path
+from wakedock_operator.adapters.kubernetes.client import Api, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError
 from wakedock_operator.adapters.kubernetes.events import KubernetesJournal
 from wakedock_operator.adapters.kubernetes.gateways import PodGateways
@@ -36,6 +35,7 @@ from wakedock_operator.resource import API_VERSION
 
 from .cluster import accepts, connected, probe_address
 from .cluster_settings import OperatorSettings
+from .operator_watches import Watches, health
 
 AGAIN = 1.0
 """Seconds between two tries of the first list."""
@@ -60,10 +60,8 @@ class Parts:
     routing: GatewayRoutes
     metrics: Metrics
     clock: SystemClock
-    feed: KopfFeed
+    watches: Watches
     sweep: Sweep
-    services: tuple[Watching[ShownService], ...]
-    """Of Services, by namespaces."""
 
 
 def run(settings: OperatorSettings) -> int:
@@ -105,6 +103,14 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
         context=settings.context,
     )
     gateways = PodGateways(api, namespace=settings.namespace, selector=settings.gateway_selector)
+    watches = Watches(
+        feed=feed,
+        services=workloads.services.watching(api, settings.watch_namespaces),
+        pods=Watching(
+            api, gateways.path, put=gateways.put, drop=gateways.drop, replace_all=gateways.replace_all, selector=gateways.selector
+        ),
+    )
+    watches.tell_ages(metrics)
     parts = Parts(
         settings=settings,
         api=api,
@@ -122,11 +128,9 @@ async def _composed(settings: OperatorSettings, closing: AsyncExitStack) -> Part
         routing=GatewayRoutes(shelf, gateways, port=settings.gateway_port),
         metrics=metrics,
         clock=SystemClock(),
-        feed=feed,
-        sweep=Sweep(api, _paths(settings), shelf),
-        services=workloads.services.watching(api, settings.watch_namespaces),
+        watches=watches,
+        sweep=Sweep(api, watches.watched(settings, shelf)),
     )
-    metrics.watches("wakeservices", lambda: feed.last_heard)
     await closing.enter_async_context(
         serve_probes(**probe_address(settings), metrics=metrics, health=lambda: _health(parts), started=lambda: True)
     )
@@ -143,12 +147,12 @@ async def _keep(parts: Parts) -> None:
     async with _fed(parts), asyncio.TaskGroup() as tasks:
         tasks.create_task(parts.journal.run(), name="events")
         tasks.create_task(parts.sweep.run(), name="sweep")
-        tasks.create_task(_gateways(parts).run(), name="gateways")
-        for watching in parts.services:
+        tasks.create_task(parts.watches.pods.run(), name="gateways")
+        for watching in parts.watches.services:
             tasks.create_task(watching.run(), name="services")
         tasks.create_task(parts.routing.run(), name="routing")
         tasks.create_task(watch_loop_lag(parts.metrics), name="loop-lag")
-        tasks.create_task(_kopf_runs(parts.feed), name="kopf")
+        tasks.create_task(_kopf_runs(parts.watches.feed), name="kopf")
         tasks.create_task(_decide(parts), name="controller")
 
 
@@ -166,18 +170,11 @@ async def _listed(parts: Parts) -> None:
 
 @asynccontextmanager
 async def _fed(parts: Parts) -> AsyncIterator[None]:
-    parts.feed.start()
+    parts.watches.feed.start()
     try:
         yield
     finally:
-        await parts.feed.stop()
-
-
-def _gateways(parts: Parts) -> Watching[Raw]:
-    gateways = parts.gateways
-    return Watching(
-        parts.api, gateways.path, put=gateways.put, drop=gateways.drop, replace_all=gateways.replace_all, selector=gateways.selector
-    )
+        await parts.watches.feed.stop()
 
 
 async def _kopf_runs(feed: KopfFeed) -> None:
@@ -188,7 +185,7 @@ async def _kopf_runs(feed: KopfFeed) -> None:
 async def _decide(parts: Parts) -> None:
     """Decide while this process holds the Lease; when it is lost, begin anew: what was remembered may be old by then."""
     settings = parts.settings
-    for watching in parts.services:
+    for watching in parts.watches.services:
         await watching.synced.wait()
     while True:
         async with holding(parts.api, namespace=settings.namespace, name=settings.lease, identity=settings.name) as lost:
@@ -246,8 +243,4 @@ async def _uids(parts: Parts) -> frozenset[str]:
 
 
 async def _health(parts: Parts) -> Health:
-    """Not live when what is watched is not what there is, while the API server answers: only a restart mends that."""
-    if parts.sweep.stale:
-        return Health(live=False, ready=False, reasons=("the watch is stale while the API server answers",))
-    synced = parts.shelf.synced.is_set()
-    return Health(live=True, ready=synced, reasons=() if synced else ("the WakeServices were not listed yet",))
+    return health(parts.sweep, parts.shelf)

@@ -42,6 +42,11 @@ Raw = dict[str, Any]
 """An object as the API server shows it."""
 
 
+JSON = "application/json"
+METADATA = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
+"""What is accepted as an answer: whole objects; of each object in a list its metadata, where the API server can leave out the rest."""
+
+
 class PatchType(StrEnum):
     """The content types of patches."""
 
@@ -68,7 +73,8 @@ class _Request:
     timeout: aiohttp.ClientTimeout
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | list[Raw] | None = None
-    content_type: str = "application/json"
+    content_type: str = JSON
+    accept: str = JSON
 
     def __str__(self) -> str:
         return f"{'WATCH' if 'watch' in self.query else self.method} {self.path}"
@@ -135,11 +141,19 @@ class Api:
         """Read one object, or one page of a list: consistently, unless `resourceVersion` says otherwise."""
         return await self.request("GET", path, query=query)
 
-    async def pages(self, path: str, **query: str | int) -> AsyncGenerator[tuple[list[Raw], str], None]:
+    def pages(self, path: str, **query: str | int) -> AsyncGenerator[tuple[list[Raw], str], None]:
         """Read a list page by page, all of one moment: the objects, and the version of that moment. Raises Gone when it took too long."""
+        return self._pages(path, query, accept=JSON)
+
+    def metadata_pages(self, path: str, **query: str | int) -> AsyncGenerator[tuple[list[Raw], str], None]:
+        """As `pages`, but nothing is promised of the objects except their metadata."""
+        return self._pages(path, query, accept=METADATA)
+
+    async def _pages(self, path: str, query: Mapping[str, str | int], *, accept: str) -> AsyncGenerator[tuple[list[Raw], str], None]:
         more = ""
         while True:
-            page = await self.get(path, limit=PAGE, **query, **({"continue": more} if more else {}))
+            asked = {"limit": PAGE, **query, **({"continue": more} if more else {})}
+            page = await self.request("GET", path, query=asked, accept=accept)
             metadata = page.get("metadata") or {}
             yield page.get("items") or [], str(metadata.get("resourceVersion") or "")
             more = str(metadata.get("continue") or "")
@@ -182,11 +196,12 @@ class Api:
         *,
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | list[Raw] | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
     ) -> Raw:
         """Any request whose answer is one JSON object."""
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=CONNECT_TIMEOUT)
-        request = _Request(method, path, timeout, query or {}, body, content_type)
+        request = _Request(method, path, timeout, query or {}, body, content_type, accept)
         async with self._at_once, self._answer(request) as response:
             content = await response.read()
         try:
@@ -251,7 +266,7 @@ class Api:
             raise Unavailable(f"{request}: {type(error).__name__}: {error}") from error
 
     async def _send(self, request: _Request) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json", "Content-Type": request.content_type, "User-Agent": self.client.user_agent}
+        headers = {"Accept": request.accept, "Content-Type": request.content_type, "User-Agent": self.client.user_agent}
         url = self._configuration.host + request.path + (f"?{urlencode(request.query)}" if request.query else "")
         async with asyncio.timeout(REQUEST_TIMEOUT):
             await self.client.update_params_for_auth(headers, [], ["BearerToken"], request.path, request.method, request.body)

@@ -8,8 +8,7 @@ import asyncio
 import itertools
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ import kopf
 import structlog
 from kubernetes import client, config
 
+from wakedock_operator.adapters.kubernetes.client import Raw
+from wakedock_operator.adapters.kubernetes.heard import Heard
 from wakedock_operator.resource import API_VERSION
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,6 @@ class Patience:
 
 IDENTITY: Any = "wakedock"
 """Who kopf is among its peers; it has none here."""
-
-Raw = dict[str, Any]
 
 
 class KopfFeed:
@@ -66,8 +65,8 @@ class KopfFeed:
         self._context = context
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.last_heard = time.monotonic()
-        """When something was heard last, on the monotonic clock."""
+        self.heard = {resource: Heard() for resource in (PLURAL, *workloads)}
+        """What the watch of `wakeservices`, and of each of `workloads`, has told: that of which the callbacks know."""
         self.ended: asyncio.Future[None] | None = None
         """Done when kopf has ended; with its error when it ended by itself."""
 
@@ -115,22 +114,29 @@ class KopfFeed:
     def _watch(self, registry: kopf.OperatorRegistry, main: asyncio.AbstractEventLoop) -> None:
         group, _, version = API_VERSION.partition("/")
 
-        async def service(type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name
-            self.last_heard = time.monotonic()
-            main.call_soon_threadsafe(self._drop if type == "DELETED" else self._put, dict(event["object"]))
-
-        async def workload(event: Any, **_: Any) -> None:
-            self.last_heard = time.monotonic()
-            main.call_soon_threadsafe(self._moved, dict(event["object"]))
-
         def login(**_: Any) -> kopf.ConnectionInfo:
             return _connection(self._kubeconfig, self._context)
 
         kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY)(login)
-        kopf.on.event(group, version, PLURAL, registry=registry)(service)
+        kopf.on.event(group, version, PLURAL, registry=registry)(self._listener(PLURAL, main))
         for resource in self._workloads:
             plural, _, workload_group = resource.partition(".")
-            kopf.on.event(workload_group, plural, registry=registry)(workload)
+            kopf.on.event(workload_group, plural, registry=registry)(self._listener(resource, main))
+
+    def _listener(self, resource: str, main: asyncio.AbstractEventLoop) -> Callable[..., Awaitable[None]]:
+        async def listen(type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name
+            main.call_soon_threadsafe(self._hear, resource, dict(event["object"]), type == "DELETED")
+
+        return listen
+
+    def _hear(self, resource: str, raw: Raw, gone: bool) -> None:  # noqa: FBT001 - `call_soon` passes nothing by name
+        self.heard[resource].saw(raw, gone=gone)
+        if resource != PLURAL:
+            self._moved(raw)
+        elif gone:
+            self._drop(raw)
+        else:
+            self._put(raw)
 
 
 def _connection(kubeconfig: Path | None, context: str | None) -> kopf.ConnectionInfo:

@@ -154,9 +154,9 @@ class Shelf:
         """Every object that has a definition and a status."""
         return frozenset(seen.key for seen in self._all() if seen.entry is not None and seen.status is not None)
 
-    def versions(self) -> dict[str, int]:
-        """The version of every object that is known, by uid."""
-        return {seen.uid: seen.version for seen in self._seen.values()}
+    def uids(self) -> frozenset[str]:
+        """Every object that is known."""
+        return frozenset(seen.uid for seen in self._seen.values())
 
     @property
     def told(self) -> int:

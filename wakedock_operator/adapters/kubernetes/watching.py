@@ -54,6 +54,11 @@ class Watching(Generic[T]):
     def __repr__(self) -> str:
         return f"<Watching {self._path} at {self._version or 'nothing'}>"
 
+    @property
+    def shown(self) -> int:
+        """The version up to which everything was shown; 0 for nothing."""
+        return int(self._version or 0)
+
     async def run(self) -> None:
         """Follow until cancelled."""
         pause = FIRST_PAUSE

@@ -86,7 +86,7 @@ class Metrics:
         )
         self._watch_age = Gauge(
             "wakedock_watch_age_seconds",
-            "How long nothing was heard of what is watched at the API server; a quiet cluster is no fault",
+            "How long nothing was heard of a kind that is watched at the API server; a quiet cluster is no fault",
             ("resource",),
             registry=registry,
         )
