@@ -1,5 +1,9 @@
 """What values become, and which are refused."""
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.charts.conftest import CHART, VERSION, Render
@@ -121,3 +125,35 @@ def test_mistakes_are_refused_with_what_to_do(helm, values: tuple[str, ...], mes
 )
 def test_what_is_right_is_not_refused(render: Render, value: str):
     assert of_kind(render(value), "Deployment")
+
+
+def pre_stop(render: Render, runtime: Path, *values: str, says_drained_after: int) -> int:
+    """Run the hook of Caddy's container, in a time of its own; returns how many seconds it waited."""
+    caddy = container(render(*values), "wakedock-gateway", "caddy")
+    shell, flag, script = caddy["lifecycle"]["preStop"]["exec"]["command"]
+    sleep = runtime / "sleep"
+    sleep.write_text(
+        f'#!/bin/sh\n[ "$1" = 1 ] && echo >> {runtime}/seconds\n'
+        f"[ $(wc -l < {runtime}/seconds) -lt {says_drained_after} ] || touch {runtime}/drained\n"
+    )
+    sleep.chmod(0o755)
+    (runtime / "seconds").touch()
+    environment = {"PATH": f"{runtime}:{os.environ['PATH']}"}
+    ended = subprocess.run([shell, flag, script.replace("/run/wakedock", str(runtime))], env=environment, check=False, timeout=60)
+    assert ended.returncode == 0
+    assert (runtime / "stopping").exists()
+    return len((runtime / "seconds").read_text())
+
+
+def test_caddy_ends_as_soon_as_the_gateway_says_that_it_is_drained(render: Render, tmp_path: Path):
+    assert pre_stop(render, tmp_path, says_drained_after=3) == 3
+
+
+@pytest.mark.parametrize("timeout", [5, 30])
+def test_caddy_waits_for_the_drain_timeout_and_no_longer(render: Render, tmp_path: Path, timeout: int):
+    assert pre_stop(render, tmp_path, f"gateway.drainTimeout={timeout}", says_drained_after=1000) == timeout
+
+
+def test_kubelet_leaves_more_time_than_the_drain_takes(render: Render):
+    (gateway,) = [pod for where, pod in pods(render("gateway.drainTimeout=70")) if where.endswith("wakedock-gateway")]
+    assert gateway["terminationGracePeriodSeconds"] > 70

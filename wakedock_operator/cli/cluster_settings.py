@@ -1,6 +1,5 @@
 """The options of `wakedock gateway` and `wakedock operator`."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,6 @@ from pydantic import AfterValidator, Field
 
 from wakedock_operator.cli.addresses import Address
 from wakedock_operator.cli.settings import Logging, Serving, Texts
-from wakedock_operator.resource.durations import PositiveDuration
 
 
 def _address(text: str) -> str:
@@ -58,9 +56,6 @@ class GatewaySettings(Serving, Lasting):
         "default there is no TLS.",
     )
     proxy_protocol: Texts = Field(default=(), description="Networks of load balancers that say in the PROXY protocol who their client is.")
-    drain_timeout: PositiveDuration = Field(
-        default=timedelta(seconds=30), description="How long requests may go on once this gateway is to end; then they are cut."
-    )
 
 
 class OperatorSettings(Lasting):
