@@ -22,6 +22,9 @@ QUIET = {
     'up{job="wakedock",component="gateway"}': "1x30",
     'up{job="wakedock",component="operator"}': "1x30",
     'kube_pod_container_status_restarts_total{namespace="wakedock",pod="one",container="caddy"}': "0x30",
+    'wakedock_wake_duration_seconds_bucket{pod="one",phase="total",le="30.0"}': "0+1x30",
+    'wakedock_wake_duration_seconds_bucket{pod="one",phase="total",le="+Inf"}': "0+1x30",
+    'wakedock_wake_duration_seconds_count{pod="one",phase="total"}': "0+1x30",
 }
 SERIES = list(QUIET)
 BAD: dict[str, dict[str, str]] = {
@@ -31,6 +34,7 @@ BAD: dict[str, dict[str, str]] = {
     "WakeDockGatewayDown": {'up{job="wakedock",component="gateway",pod="two"}': "1x10 0x20"},
     "WakeDockNoGateway": {SERIES[4]: "1x10 0x20"},
     "WakeDockOperatorDown": {SERIES[5]: "1x10 0x20"},
+    "WakeDockWakesAreSlow": {SERIES[7]: "0x30", SERIES[7].replace('"30.0"', '"60.0"'): "0+1x30"},
     "WakeDockCaddyRestarts": {SERIES[6]: "0x5 1x5 2x5 5x15"},
 }
 
@@ -63,6 +67,17 @@ def firing(tmp_path: Path, series: dict[str, str], expected: dict[str, int]) -> 
     path.write_text(yaml.safe_dump(test))
     ended = promtool("test", "rules", path)
     return "" if ended.returncode == 0 else ended.stdout + ended.stderr
+
+
+def test_every_alert_is_shown_to_fire():
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    assert {rule["alert"] for group in groups for rule in group["rules"]} == BAD.keys()
+
+
+def test_a_few_slow_wakes_raise_no_alert(tmp_path: Path):
+    slow = BAD["WakeDockWakesAreSlow"]
+    few = dict.fromkeys((*slow.keys() - {SERIES[7]}, *SERIES[8:10]), "0x10 3x20")
+    assert firing(tmp_path, QUIET | slow | few, {}) == ""
 
 
 def test_prometheus_takes_the_rules():
