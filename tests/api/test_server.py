@@ -286,8 +286,10 @@ async def test_a_watcher_that_leaves_leaves_nothing_behind(world: World):
 async def test_health_says_why_not(client: Client, world: World):
     healthy = await client.get("/health")
     assert (healthy.status, await healthy.json()) == (200, {"live": True, "ready": True, "reasons": []})
+    assert [(answer.status, await answer.read()) for answer in [await client.head("/health")]] == [(200, b"")]
     world.health = Health(live=True, ready=False, reasons=("Caddy does not answer",))
     sick = await client.get("/health")
+    assert (await client.head("/health")).status == sick.status
     assert (sick.status, (await sick.json())["reasons"]) == (503, ["Caddy does not answer"])
 
 

@@ -28,6 +28,9 @@ def build_api(ports: Ports, *, gate: Gate | None = None) -> web.Application:
     app.on_shutdown.append(end_streams)
     for endpoint in ENDPOINTS:
         app.router.add_route(endpoint.method, endpoint.path, endpoint.handler)
+        if endpoint.method == "GET" and not isinstance(endpoint.answer, str):
+            # Monitors ask so. Streams have no end that could be left out.
+            app.router.add_route("HEAD", endpoint.path, endpoint.handler)
 
     async def openapi(_: web.Request) -> web.StreamResponse:
         return web.json_response(document(ENDPOINTS))
