@@ -44,15 +44,16 @@ def test_durations_of_the_gateway_api_are_read(text: str, seconds: float):
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "5", "-5s", "+5s", "1.5h", "1d", "5 s", "5S", "1h2m3s4ms5s", "100000s", "5s\n", "\u0665s", "1us"])
+@pytest.mark.parametrize("text", ["", "5", "-5s", "+5s", "1.5h", "1d", "5 s", "5S", "1h2m3s4ms5s", "5s\n", "\u0665s", "1us"])
 def test_other_spellings_are_refused(text: str):
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
 
 
-def test_more_than_can_be_written_is_refused():
+@pytest.mark.parametrize("text", ["99999h60m", "100000s", "1h100000s", "000001s"])
+def test_more_than_can_be_written_is_refused(text: str):
     with pytest.raises(ValueError, match="too long"):
-        parse_duration("99999h60m")
+        parse_duration(text)
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=-1), timedelta(microseconds=1), LONGEST + timedelta(milliseconds=1)])

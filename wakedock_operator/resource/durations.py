@@ -11,12 +11,15 @@ MAX_WRITTEN = 28
 LONGEST = timedelta(hours=99_999, minutes=59, seconds=59, milliseconds=999)
 
 _whole = re.compile(r"(?:[0-9]{1,5}(?:ms|h|m|s)){1,4}")
+_too_long = re.compile(r"(?:[0-9]+(?:ms|h|m|s))*[0-9]{6,}(?:ms|h|m|s)(?:[0-9]+(?:ms|h|m|s))*")
 _part = re.compile(r"([0-9]{1,5})(ms|h|m|s)")
 _units = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1), "ms": timedelta(milliseconds=1)}
 
 
 def parse_duration(text: str) -> timedelta:
     """Read a GEP-2257 duration. Never negative, at most 99999h59m59s999ms. Raises ValueError with a sentence."""
+    if _too_long.fullmatch(text):
+        raise ValueError(f"{text!r} is too long: at most five digits before each unit, up to 99999h")
     if not _whole.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration: write whole numbers with h, m, s or ms, such as 90s, 15m or 1h30m")
     total = sum((int(number) * _units[unit] for number, unit in _part.findall(text)), timedelta())

@@ -74,7 +74,7 @@ def test_a_null_that_is_written_is_no_empty_document():
         ("? [a]\n: 1\n", 1, "plain text"),
         ("a: !!int x\n", 1, "cannot be read as 'int'"),
         ("a: !secret x\n", 1, "take the tag out"),
-        ("a:\n\t- b\n", 2, "not YAML"),
+        ("a:\n\t- b\n", 2, "not YAML: a tab; indent with spaces"),
         ("a: \x07\n", 1, "not YAML"),
         ("a: *nobody\n", 1, "not YAML"),
         ("a: &a [*a]\n", 1, "too large"),

@@ -68,6 +68,12 @@ def read_documents(text: str, *, file: str) -> Iterator[Document]:
             yield from _read_part(part, above=text.count("\n", 0, start), file=file)
 
 
+def _what(error: yaml.MarkedYAMLError, text: str) -> str:
+    if error.problem_mark is not None and text[error.problem_mark.index : error.problem_mark.index + 1] == "\t":
+        return "a tab; indent with spaces"
+    return error.problem or error.context or "it cannot be read"
+
+
 def _read_part(text: str, *, above: int, file: str) -> Iterator[Document]:
     first_line = above + 1
     try:
@@ -78,7 +84,7 @@ def _read_part(text: str, *, above: int, file: str) -> Iterator[Document]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (above + mark.line + 1, mark.column + 1) if mark else (first_line, 1)
-        message = "this is not YAML: " + (error.problem or error.context or "it cannot be read")
+        message = "this is not YAML: " + _what(error, text)
         yield Document(None, line, (Mistake("", message, line=line, column=column, file=file),))
     except yaml.YAMLError as error:
         message = "this is not YAML: " + str(error).splitlines()[0]
