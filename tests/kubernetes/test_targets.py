@@ -11,9 +11,6 @@ import pytest
 from hack.cluster.kubectl import Kubectl
 from tests.kubernetes.workloads_of_operator import OperatorWorkloads, workloads_of_operator
 from wakedock_operator.adapters.kubernetes.children import replicas
-from wakedock_operator.adapters.kubernetes.client import Api
-from wakedock_operator.adapters.kubernetes.errors import Forbidden
-from wakedock_operator.adapters.kubernetes.workloads import scaling
 from wakedock_operator.adapters.kubernetes.workloads.targets import Target
 from wakedock_operator.resource import Key
 
@@ -137,54 +134,9 @@ async def test_what_ended_while_nobody_watched_gets_its_replicas_back(cluster: C
     async def alive() -> set[str]:
         return {kept}
 
-    assert (await replicas.restore_ended(cluster.api, alive, [namespace])).targets == (cluster.target("shop"),)
+    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == [cluster.target("shop")]
     assert (cluster.count("shop"), cluster.count("kept")) == (2, 0)
-    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == replicas.Restored()
-
-
-@pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of workloads whose scale may not be set, say by an admission webhook."""
-    names: list[str] = []
-    start = scaling.start
-
-    async def refusing(api: Api, path: str, count: int) -> bool:
-        if path.rsplit("/", 1)[1] in names:
-            message = f"PATCH {path}/scale: 403 Forbidden: not today"
-            raise Forbidden(message, status=403)
-        return await start(api, path, count)
-
-    monkeypatch.setattr(scaling, "start", refusing)
-    return names
-
-
-async def test_one_target_that_is_refused_keeps_no_other_one_at_zero(cluster: Cluster, namespace: str, refused: list[str]):
-    for name in ("first", "shop", "third"):
-        cluster.deploy(name)
-        await cluster.define(name)
-        cluster.sleep(name)
-    refused.append("shop")
-    restored = await replicas.restore_all(cluster.api, [namespace])
-    assert (cluster.count("first"), cluster.count("shop"), cluster.count("third")) == (2, 0, 2)
-    assert set(restored.targets) == {cluster.target("first"), cluster.target("third")}
-    assert [str(error) for error in restored.refused.values()] == [
-        f"PATCH /apis/apps/v1/namespaces/{namespace}/deployments/shop/scale: 403 Forbidden: not today"
-    ]
-    refused.clear()
-    assert (await replicas.restore_all(cluster.api, [namespace])).targets == (cluster.target("shop"),), "it stayed remembered"
-
-
-async def test_a_target_that_is_refused_when_its_wakeservice_ends_is_asked_for_again(cluster: Cluster, refused: list[str]):
-    cluster.deploy()
-    key = await cluster.define()
-    cluster.sleep()
-    refused.append("shop")
-    for _ in range(2):
-        with pytest.raises(Forbidden):
-            await cluster.workloads.remove(key, "uid")
-    refused.clear()
-    await cluster.workloads.remove(key, "uid")
-    assert cluster.count() == 2
+    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == []
 
 
 async def test_a_count_whose_config_map_somebody_deleted_is_that_of_the_status(cluster: Cluster):
@@ -210,6 +162,6 @@ async def test_a_successor_that_took_the_target_over_keeps_it(cluster: Cluster, 
         await replicas.remember(cluster.api, cluster.target(), 3, "uid-of-its-successor")
         return set()
 
-    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == replicas.Restored()
+    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == []
     assert cluster.count() == 0
     assert await replicas.remembered(cluster.api, cluster.target()) == 3

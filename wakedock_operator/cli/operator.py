@@ -39,8 +39,6 @@ from .operator_watches import Watches, health
 
 AGAIN = 1.0
 """Seconds between two tries of the first list."""
-REFUSED_AGAIN = 60.0
-"""Seconds between two tries to put back replicas that the API server does not let this process set."""
 
 log = structlog.get_logger(__name__)
 
@@ -229,13 +227,9 @@ async def _restore_ended(parts: Parts) -> None:
         except ApiError as error:
             log.warning("what was left behind cannot be put back yet", error=str(error), again_in=AGAIN)
             await asyncio.sleep(AGAIN)
-            continue
-        log.info("put back what ended WakeServices have left", targets=[str(target) for target in restored.targets])
-        if not restored.refused:
+        else:
+            log.info("put back what ended WakeServices have left", targets=[str(target) for target in restored])
             return
-        for target, refusal in restored.refused.items():
-            log.warning("replicas cannot be put back", target=str(target), error=str(refusal), again_in=REFUSED_AGAIN)
-        await asyncio.sleep(REFUSED_AGAIN)
 
 
 async def _uids(parts: Parts) -> frozenset[str]:

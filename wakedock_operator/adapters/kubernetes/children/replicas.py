@@ -6,11 +6,11 @@ One entry per target; it goes when the replicas were put back, and the ConfigMap
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
 
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType
-from wakedock_operator.adapters.kubernetes.errors import ApiError, Conflict, Forbidden, NotFound
+from wakedock_operator.adapters.kubernetes.errors import Conflict, Forbidden, NotFound
 from wakedock_operator.adapters.kubernetes.workloads import scaling
 from wakedock_operator.adapters.kubernetes.workloads.documents import Document, version
 from wakedock_operator.adapters.kubernetes.workloads.managed_fields import OPERATOR
@@ -27,16 +27,6 @@ class Remembered:
     target: Target
     replicas: int
     uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What became of remembered counts. Those of `refused` stay remembered."""
-
-    targets: tuple[Target, ...] = ()
-    """Scaled."""
-    refused: Mapping[Target, ApiError] = field(default_factory=dict)
-    """Why a target could not be scaled."""
 
 
 def entry_name(target: Target) -> str:
@@ -115,35 +105,22 @@ async def entries(api: Api, namespaces: Iterable[str] | None) -> AsyncIterator[R
                 yield entry
 
 
-async def restore_all(api: Api, namespaces: Iterable[str] | None = None) -> Restored:
-    """Put back the replicas of every target at zero, for an uninstallation. None: of the whole cluster. Raises Unavailable."""
-    return await _restore(api, {each.target: "" async for each in entries(api, namespaces)})
+async def restore_all(api: Api, namespaces: Iterable[str] | None = None) -> list[Target]:
+    """Put back the replicas of every target at zero, for an uninstallation; returns those that were scaled. None: the whole cluster."""
+    kinds = Kinds(api)
+    return [each.target async for each in entries(api, namespaces) if await put_back(api, kinds, each.target)]
 
 
-async def restore_ended(api: Api, alive: Callable[[], Awaitable[Collection[str]]], namespaces: Iterable[str] | None = None) -> Restored:
-    """Put back the replicas of targets whose WakeService has ended while nobody watched. Raises Unavailable.
+async def restore_ended(api: Api, alive: Callable[[], Awaitable[Collection[str]]], namespaces: Iterable[str] | None = None) -> list[Target]:
+    """Put back the replicas of targets whose WakeService has ended while nobody watched; returns those that were scaled.
 
     `alive` lists the uids of all WakeServices. It is called after the entries were read: whoever has written one is in that list then.
     """
     found = [each async for each in entries(api, namespaces)]
     if not found:
-        return Restored()
-    uids = await alive()
-    return await _restore(api, {each.target: each.uid for each in found if each.uid not in uids})
-
-
-async def _restore(api: Api, wanted: Mapping[Target, str]) -> Restored:
-    """Each target on its own: one that is refused, by a role or an admission webhook, keeps no other one at zero."""
-    kinds, scaled, refused = Kinds(api), [], {}
-    for target, uid in wanted.items():
-        try:
-            if await put_back(api, kinds, target, uid=uid):
-                scaled.append(target)
-        except ApiError as error:
-            if error.status == 0:
-                raise
-            refused[target] = error
-    return Restored(tuple(scaled), refused)
+        return []
+    uids, kinds = await alive(), Kinds(api)
+    return [each.target for each in found if each.uid not in uids and await put_back(api, kinds, each.target, uid=each.uid)]
 
 
 def _path(namespace: str) -> str:
