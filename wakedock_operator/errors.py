@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     REFUSED = 6, "The state of the service does not allow it, for instance because it is suspended or pinned."
     START_FAILED = 7, "The app could not be woken. The message names the cause."
     TIMED_OUT = 8, "What the command waited for did not happen in time. It was asked for and may still happen."
+    NOT_RESTORED = 9, "Not every target got its replicas back. The message names each that did not, and why."
     PORT_IN_USE = 10, "WakeDock cannot listen on an address: another program does, or it cannot be listened on here. The message says why."
     CADDY_MISSING = 11, "There is no Caddy to run."
     CADDY_TOO_OLD = 12, "The Caddy that was found is too old."
@@ -83,6 +84,12 @@ class TimedOut(WakeDockError):
     """What was waited for did not happen in time."""
 
     exit_code = ExitCode.TIMED_OUT
+
+
+class NotRestored(WakeDockError):
+    """Some targets did not get their replicas back."""
+
+    exit_code = ExitCode.NOT_RESTORED
 
 
 class PortInUse(WakeDockError):

@@ -124,21 +124,6 @@ async def test_a_workload_of_a_kind_that_no_watch_shows_is_looked_at_again_and_a
     assert repr(cluster.workloads).endswith("Motion()>")
 
 
-async def test_what_ended_while_nobody_watched_gets_its_replicas_back(cluster: Cluster, namespace: str):
-    for name in ("shop", "kept"):
-        cluster.deploy(name)
-        await cluster.define(name)
-        cluster.sleep(name)
-    kept = cluster.kubectl.get("wakeservice", "kept")["metadata"]["uid"]
-
-    async def alive() -> set[str]:
-        return {kept}
-
-    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == [cluster.target("shop")]
-    assert (cluster.count("shop"), cluster.count("kept")) == (2, 0)
-    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == []
-
-
 async def test_a_count_whose_config_map_somebody_deleted_is_that_of_the_status(cluster: Cluster):
     cluster.deploy()
     key = await cluster.define()
@@ -151,17 +136,3 @@ async def test_a_count_whose_config_map_somebody_deleted_is_that_of_the_status(c
     cluster.parts.shelf.drop(cluster.kubectl.get("wakeservice", "shop"))
     await cluster.workloads.remove(key, "uid")
     assert cluster.count() == 2
-
-
-async def test_a_successor_that_took_the_target_over_keeps_it(cluster: Cluster, namespace: str):
-    cluster.deploy()
-    await cluster.define()
-    cluster.sleep()
-
-    async def alive() -> set[str]:
-        await replicas.remember(cluster.api, cluster.target(), 3, "uid-of-its-successor")
-        return set()
-
-    assert await replicas.restore_ended(cluster.api, alive, [namespace]) == []
-    assert cluster.count() == 0
-    assert await replicas.remembered(cluster.api, cluster.target()) == 3

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -14,7 +15,7 @@ from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
 from wakedock_operator.adapters.kubernetes.callers.keeper import CallersKeeper
 from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
-from wakedock_operator.adapters.kubernetes.children.replicas import restore_ended
+from wakedock_operator.adapters.kubernetes.children.restoring import EVERYWHERE, Leftovers
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
 from wakedock_operator.adapters.kubernetes.errors import ApiError
 from wakedock_operator.adapters.kubernetes.events import KubernetesJournal
@@ -201,12 +202,13 @@ async def _decide(parts: Parts) -> None:
             )
             record = PortRecord(parts.api, namespace=settings.namespace, name=f"{settings.lease}-ports")
             callers = CallersKeeper(parts.api, parts.shelf, parts.gateways, namespace=settings.namespace, record=record)
+            leftovers = Leftovers(parts.api, partial(_uids, parts.api), settings.watch_namespaces or (EVERYWHERE,))
             working = {
                 asyncio.create_task(controller.run(), name="deciding"),
                 asyncio.create_task(callers.run(), name="callers"),
                 asyncio.create_task(Refusals(parts.api, parts.shelf, parts.journal, parts.clock).run(), name="refusals"),
+                asyncio.create_task(leftovers.run(), name="leftovers"),
             }
-            restoring = asyncio.create_task(_restore_ended(parts), name="restoring")
             losing = asyncio.create_task(lost.wait(), name="losing")
             try:
                 ended, _ = await asyncio.wait({*working, losing}, return_when=asyncio.FIRST_COMPLETED)
@@ -214,26 +216,14 @@ async def _decide(parts: Parts) -> None:
                     task.result()
                 log.warning("the lease was lost")
             finally:
-                for task in (*working, restoring, losing):
+                for task in (*working, losing):
                     task.cancel()
-                await asyncio.wait({*working, restoring, losing})
+                await asyncio.wait({*working, losing})
 
 
-async def _restore_ended(parts: Parts) -> None:
-    """Targets of WakeServices that were deleted while no operator ran get their replicas back."""
-    while True:
-        try:
-            restored = await restore_ended(parts.api, lambda: _uids(parts), parts.settings.watch_namespaces or None)
-        except ApiError as error:
-            log.warning("what was left behind cannot be put back yet", error=str(error), again_in=AGAIN)
-            await asyncio.sleep(AGAIN)
-        else:
-            log.info("put back what ended WakeServices have left", targets=[str(target) for target in restored])
-            return
-
-
-async def _uids(parts: Parts) -> frozenset[str]:
-    return frozenset([raw["metadata"]["uid"] for path in _paths(parts.settings) for raw in await parts.api.read_all(path)])
+async def _uids(api: Api, namespace: str) -> frozenset[str]:
+    found = await api.read_all(resource_path(API_VERSION, PLURAL, namespace=namespace or None))
+    return frozenset(raw["metadata"]["uid"] for raw in found)
 
 
 async def _health(parts: Parts) -> Health:

@@ -5,9 +5,10 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from wakedock_operator.adapters.kubernetes.children.replicas import restore_all
+from wakedock_operator.adapters.kubernetes.children.restoring import EVERYWHERE, restore_all
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType, resource_path
-from wakedock_operator.adapters.kubernetes.errors import NotFound
+from wakedock_operator.adapters.kubernetes.errors import ApiError, NotFound
+from wakedock_operator.errors import ExitCode, NotRestored, NotRunning
 
 from .cluster import connected
 from .cluster_settings import RestoreSettings
@@ -19,20 +20,24 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: RestoreSettings) -> int:
-    """Put everything back. Raises ApiError when the API server does not answer or does not allow it."""
-    return asyncio.run(_run(settings))
+    """Put everything back. Raises NotRestored where that is refused for some, NotRunning where the operator cannot be stopped."""
+    asyncio.run(restored(settings))
+    return ExitCode.OK
 
 
-async def _run(settings: RestoreSettings) -> int:
+async def restored(settings: RestoreSettings) -> None:
+    """What `run` does, in a loop that runs."""
     async with AsyncExitStack() as closing:
         api = await connected(settings, closing)
         if settings.stop_operator is not None:
             await _stop(api, settings.namespace, settings.stop_operator)
-        restored = await restore_all(api, settings.watch_namespaces or None)
-        for target in restored:
-            log.info("replicas put back", target=str(target))
-        log.info("restored", targets=len(restored))
-    return 0
+        restoration = await restore_all(api, settings.watch_namespaces or (EVERYWHERE,))
+    for target in restoration.scaled:
+        log.info("replicas put back", target=str(target))
+    log.info("restored", targets=len(restoration.scaled), failed=len(restoration.failed))
+    if restoration.failed:
+        refused = "\n".join(f"{what} could not be put back: {why}" for what, why in restoration.failed.items())
+        raise NotRestored(f"{refused}\nput right what refuses it and restore again: the counts are kept until then")
 
 
 async def _stop(api: Api, namespace: str, name: str) -> None:
@@ -42,6 +47,8 @@ async def _stop(api: Api, namespace: str, name: str) -> None:
         await api.patch(path, {"spec": {"replicas": 0}}, kind=PatchType.MERGE)
     except NotFound:
         return
+    except ApiError as error:
+        raise NotRunning(f"the operator cannot be stopped, so nothing was put back: {error}") from None
     pods = resource_path("v1", "pods", namespace=namespace)
     while await api.read_all(pods, labelSelector=OPERATORS):  # noqa: ASYNC110 - the kubelet ends it
         await asyncio.sleep(PAUSE)

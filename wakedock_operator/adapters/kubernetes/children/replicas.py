@@ -6,7 +6,6 @@ One entry per target; it goes when the replicas were put back, and the ConfigMap
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType
@@ -65,6 +64,7 @@ async def put_back(api: Api, kinds: Kinds, target: Target, *, uid: str = "", oth
 
     A target above zero keeps what it has, and one that is gone needs nothing: in both cases only the entry goes. With `uid` nothing
     happens to an entry that another WakeService has written meanwhile. `otherwise` is the count where somebody took the entry away.
+    Where scaling is refused the entry stays; raises ApiError.
     """
     entry = _entry(target.namespace, (await _read(api, target.namespace)).get(entry_name(target)))
     count = otherwise if entry is None else entry.replicas
@@ -92,35 +92,16 @@ async def drop(api: Api, target: Target) -> None:
         return
 
 
-async def entries(api: Api, namespaces: Iterable[str] | None) -> AsyncIterator[Remembered]:
-    """Everything that is remembered in these namespaces; None for all of the cluster."""
-    if namespaces is None:
-        found: list[Document] = list(await api.read_all("/api/v1/configmaps", fieldSelector=f"metadata.name={CONFIG_MAP}"))
+async def entries(api: Api, namespace: str) -> list[Remembered]:
+    """Everything that is remembered in a namespace; empty for all of the cluster."""
+    if namespace:
+        found: list[Document] = [{"metadata": {"namespace": namespace}, "data": await _read(api, namespace)}]
     else:
-        found = [{"metadata": {"namespace": each}, "data": await _read(api, each)} for each in namespaces]
-    for config_map in found:
-        for value in (config_map.get("data") or {}).values():
-            entry = _entry(config_map["metadata"]["namespace"], value)
-            if entry is not None:
-                yield entry
-
-
-async def restore_all(api: Api, namespaces: Iterable[str] | None = None) -> list[Target]:
-    """Put back the replicas of every target at zero, for an uninstallation; returns those that were scaled. None: the whole cluster."""
-    kinds = Kinds(api)
-    return [each.target async for each in entries(api, namespaces) if await put_back(api, kinds, each.target)]
-
-
-async def restore_ended(api: Api, alive: Callable[[], Awaitable[Collection[str]]], namespaces: Iterable[str] | None = None) -> list[Target]:
-    """Put back the replicas of targets whose WakeService has ended while nobody watched; returns those that were scaled.
-
-    `alive` lists the uids of all WakeServices. It is called after the entries were read: whoever has written one is in that list then.
-    """
-    found = [each async for each in entries(api, namespaces)]
-    if not found:
-        return []
-    uids, kinds = await alive(), Kinds(api)
-    return [each.target for each in found if each.uid not in uids and await put_back(api, kinds, each.target, uid=each.uid)]
+        found = list(await api.read_all("/api/v1/configmaps", fieldSelector=f"metadata.name={CONFIG_MAP}"))
+    known = [
+        _entry(config_map["metadata"]["namespace"], value) for config_map in found for value in (config_map.get("data") or {}).values()
+    ]
+    return [each for each in known if each is not None]
 
 
 def _path(namespace: str) -> str:
