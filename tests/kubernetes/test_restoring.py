@@ -1,10 +1,12 @@
 """Replicas that are put back: each target on its own, whatever becomes of the others."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from hack.cluster.kubectl import Kubectl
@@ -13,8 +15,10 @@ from wakedock_operator.adapters.kubernetes.children import replicas
 from wakedock_operator.adapters.kubernetes.children.restoring import Leftovers, Restoration, restore_all
 from wakedock_operator.adapters.kubernetes.client import Api, connect
 from wakedock_operator.adapters.kubernetes.workloads.targets import Kinds, Target
+from wakedock_operator.cli.cluster_settings import RestoreSettings
 from wakedock_operator.cli.main import app
-from wakedock_operator.errors import ExitCode
+from wakedock_operator.cli.restore import PATIENCE, restored
+from wakedock_operator.errors import ExitCode, NotRunning
 
 pytestmark = pytest.mark.kubernetes
 
@@ -139,3 +143,85 @@ async def test_a_successor_that_took_the_target_over_keeps_it(asleep: Asleep):
     assert not await replicas.put_back(asleep.api, Kinds(asleep.api), shop, uid=ENDED)
     assert asleep.count("shop") == 0
     assert await replicas.remembered(asleep.api, shop) == 2
+
+
+class Operator:
+    """The Deployment of one, with pods of which the test says what the kubelet would."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self.kubectl = kubectl
+        self.labels = {"app.kubernetes.io/component": "operator", "app.kubernetes.io/instance": "wakedock"}
+        template = {"metadata": {"labels": self.labels}, "spec": {"containers": [{"name": "operator", "image": "wakedock:1"}]}}
+        spec = {"replicas": 1, "selector": {"matchLabels": self.labels}, "template": template}
+        kubectl.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "wakedock-operator"}, "spec": spec})
+
+    def pod(self, name: str, phase: str, **labels: str) -> None:
+        """On a node from which nothing is heard: deleted, it stays."""
+        metadata = {"name": name, "labels": self.labels | {f"app.kubernetes.io/{label}": value for label, value in labels.items()}}
+        spec = {"nodeName": "lost", "containers": [{"name": "operator", "image": "wakedock:1"}]}
+        self.kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        said = json.dumps({"status": {"phase": phase}})
+        self.kubectl("patch", "pod", name, "--subresource=status", "--type=merge", f"--patch={said}")
+
+    async def stopped(self) -> None:
+        async with asyncio.timeout(20):
+            while (await asyncio.to_thread(self.kubectl.get, "deployment", "wakedock-operator"))["spec"]["replicas"]:
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def operator(kubectl: Kubectl) -> Operator:
+    return Operator(kubectl)
+
+
+@pytest.fixture
+def settings(api: Path, namespace: str) -> RestoreSettings:
+    return RestoreSettings(kubeconfig=api, namespace=namespace, watch_namespaces=(namespace,), stop_operator="wakedock-operator")
+
+
+async def test_nothing_is_put_back_while_the_operator_ends(asleep: Asleep, operator: Operator, settings: RestoreSettings):
+    await asleep.target("shop")
+    operator.pod("ending", "Running")
+    restoring = asyncio.create_task(restored(settings))
+    await operator.stopped()
+    assert (asleep.count("shop"), restoring.done()) == (0, False)
+    await asyncio.to_thread(asleep.kubectl, "delete", "pod", "ending", "--force")
+    await restoring
+    assert asleep.count("shop") == 2
+
+
+@pytest.mark.parametrize(
+    "phase, labels",
+    [("Failed", {}), ("Succeeded", {}), ("Running", {"instance": "another"})],
+    ids=["evicted", "ended", "of another release"],
+)
+async def test_what_is_no_operator_of_this_release_or_none_any_more_is_not_waited_for(
+    asleep: Asleep, operator: Operator, settings: RestoreSettings, phase: str, labels: dict[str, str]
+):
+    await asleep.target("shop")
+    operator.pod("beside", phase, **labels)
+    async with asyncio.timeout(PATIENCE / 2):
+        await restored(settings)
+    assert asleep.count("shop") == 2
+
+
+async def test_an_operator_that_never_ends_is_not_waited_for_any_longer(
+    asleep: Asleep, operator: Operator, settings: RestoreSettings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("wakedock_operator.cli.restore.PATIENCE", 1.0)
+    await asleep.target("shop")
+    operator.pod("unheard-of", "Running")
+    asleep.kubectl("delete", "pod", "unheard-of", "--wait=false")
+    with capture_logs() as logged:
+        await restored(settings)
+    assert asleep.count("shop") == 2
+    (said,) = [each for each in logged if each["log_level"] == "warning"]
+    assert said["pods"] == ["unheard-of"]
+
+
+async def test_nothing_is_put_back_where_the_operator_may_not_be_stopped(asleep: Asleep, operator: Operator, settings: RestoreSettings):
+    await asleep.target("shop")
+    asleep.may_scale("shop")
+    with pytest.raises(NotRunning, match="cannot be stopped"):
+        await restored(settings.model_copy(update={"kubeconfig": asleep.kubeconfig}))
+    assert asleep.count("shop") == 0
