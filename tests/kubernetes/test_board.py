@@ -1,4 +1,4 @@
-"""The board in the API server: what every Board promises, and what an API server adds."""
+"""The board in the API server: what an API server adds to what every Board promises."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from wakedock_operator.adapters.kubernetes.board import KubernetesBoard
-from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog, service_path
-from wakedock_operator.adapters.kubernetes.client import Api, PatchType, connect, resource_path
-from wakedock_operator.adapters.kubernetes.shelf import Shelf
-from wakedock_operator.adapters.kubernetes.watching import Watching
+from tests.kubernetes.wakeservices_of_process import Cluster
+from wakedock_operator.adapters.kubernetes.catalog import service_path
+from wakedock_operator.adapters.kubernetes.client import PatchType, connect
 from wakedock_operator.core.status import (
     Asker,
     Condition,
@@ -33,40 +31,6 @@ from wakedock_operator.resource import API_VERSION, Key
 
 pytestmark = pytest.mark.kubernetes
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-
-
-class Cluster:
-    """One process's view of the namespace."""
-
-    def __init__(self, api: Api, namespace: str) -> None:
-        self.api, self.namespace = api, namespace
-        self.key = Key(namespace, "hello")
-        self.shelf = Shelf(lambda _: None)
-        self.board, self.catalog = KubernetesBoard(api, self.shelf), KubernetesCatalog(api, self.shelf)
-        path = resource_path(API_VERSION, PLURAL, namespace=namespace)
-        self.watching = Watching(api, path, put=self.shelf.put, drop=self.shelf.drop, replace_all=self.shelf.replace_all)
-
-    async def define(self, name: str = "hello", **spec: object) -> str:
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": "WakeService",
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {"hosts": [f"{name}.example.org"], "port": 80, "app": {"image": "hello:1"}, **spec},
-        }
-        raw = await self.api.create(resource_path(API_VERSION, PLURAL, namespace=self.namespace), body)
-        self.shelf.put(raw)
-        uid: str = raw["metadata"]["uid"]
-        return uid
-
-    async def annotate(self, **annotations: str) -> None:
-        body = {"metadata": {"annotations": {f"wakedock.dev/{name}": value for name, value in annotations.items()}}}
-        await self.api.patch(service_path(self.key), body, kind=PatchType.MERGE)
-
-    async def until(self, holds) -> None:
-        async with asyncio.timeout(20):
-            async for _ in self.shelf.definitions.follow((None,)):
-                if holds():
-                    return
 
 
 @pytest.fixture
@@ -112,15 +76,6 @@ def full(uid: str) -> Status:
     )
 
 
-async def test_a_status_comes_back_with_everything_in_it(cluster: Cluster):
-    uid = await cluster.define()
-    assert await cluster.board.read(cluster.key) is None
-    written = await cluster.board.swap(cluster.key, None, full(uid))
-    assert replace(written, version=0) == full(uid)
-    assert await cluster.board.read(cluster.key) == cluster.board.view(cluster.key) == written
-    assert cluster.board.keys() == {cluster.key}
-
-
 async def test_what_a_swap_takes_out_is_gone(cluster: Cluster):
     uid = await cluster.define()
     first = await cluster.board.swap(cluster.key, None, full(uid))
@@ -128,37 +83,6 @@ async def test_what_a_swap_takes_out_is_gone(cluster: Cluster):
     assert replace(second, version=0, gateways=()) == status(uid, 4)
     assert [report.gateway for report in second.gateways] == ["a"]
     assert await cluster.board.read(cluster.key) == second
-
-
-async def test_a_swap_needs_the_status_that_was_read(cluster: Cluster):
-    uid = await cluster.define()
-    first = await cluster.board.swap(cluster.key, None, status(uid))
-    second = await cluster.board.swap(cluster.key, first, status(uid, 1))
-    with pytest.raises(Conflict, match=str(cluster.key)):
-        await cluster.board.swap(cluster.key, first, status(uid, 2))
-    with pytest.raises(Conflict):
-        await cluster.board.swap(cluster.key, None, status(uid, 2))
-    assert await cluster.board.read(cluster.key) == second
-
-
-async def test_gateways_report_under_names_of_their_own_and_leave_each_other_alone(cluster: Cluster):
-    uid = await cluster.define()
-    await cluster.board.swap(cluster.key, None, status(uid))
-    a, b = Report("a", ReportKind.BUSY, 0, holding=True), Report("b", ReportKind.IDLE, 0)
-    await cluster.board.report(cluster.key, uid, b)
-    answer = await cluster.board.report(cluster.key, uid, a)
-    assert answer is not None
-    assert {report.gateway: report for report in answer.gateways} == {"a": a, "b": b}
-    assert cluster.board.view(cluster.key) == await cluster.board.read(cluster.key) == answer
-    assert await cluster.board.report(cluster.key, uid, a) == answer
-
-
-async def test_a_swap_after_a_report_that_was_not_read_conflicts(cluster: Cluster):
-    uid = await cluster.define()
-    first = await cluster.board.swap(cluster.key, None, status(uid))
-    await cluster.board.report(cluster.key, uid, Report("a", ReportKind.BUSY, 0))
-    with pytest.raises(Conflict):
-        await cluster.board.swap(cluster.key, first, status(uid, 1))
 
 
 async def test_a_report_that_was_overtaken_is_merged_into_what_is_there_now(cluster: Cluster, api: Path):
@@ -190,16 +114,6 @@ async def test_a_late_report_of_a_process_that_died_does_not_land_after_a_newer_
 
     with pytest.raises(Refused):
         await cluster.api.patch(service_path(cluster.key, "status"), late, kind=PatchType.APPLY, manager="wakedock-gateway-a", force=True)
-
-
-async def test_a_report_for_what_is_not_there_goes_nowhere(cluster: Cluster):
-    uid = await cluster.define()
-    report = Report("a", ReportKind.BUSY, 0)
-    assert await cluster.board.report(cluster.key, uid, report) is None
-    assert await cluster.board.read(cluster.key) is None
-    await cluster.board.swap(cluster.key, None, status(uid))
-    assert await cluster.board.report(cluster.key, "another", report) is None
-    assert await cluster.board.report(Key(cluster.namespace, "other"), uid, report) is None
 
 
 async def test_a_status_goes_with_its_service_and_a_successor_begins_anew(cluster: Cluster):
