@@ -50,6 +50,9 @@ class KubernetesJournal:
         self._on_drop = on_drop
         self._queue: deque[Event] = deque()
         self._filled = asyncio.Event()
+        self._written = asyncio.Event()
+        """Nothing waits to be written."""
+        self._written.set()
         self._recent = RecentWakes()
 
     def __repr__(self) -> str:
@@ -68,6 +71,7 @@ class KubernetesJournal:
                         self._on_drop(1)
                         log.warning("an event could not be written", service=str(event.key), kind=str(event.kind), error=str(error))
             self._filled.clear()
+            self._written.set()
 
     def record(self, event: Event) -> None:
         self._recent.record(event)
@@ -76,13 +80,15 @@ class KubernetesJournal:
             self._queue.popleft()
             self._on_drop(1)
         self._filled.set()
+        self._written.clear()
 
     async def events(self, *, key: Key | None = None, kind: EventKind | None = None, limit: int = 100) -> Sequence[Event]:
+        await self._written.wait()
         path = resource_path("events.k8s.io/v1", "events", namespace=self._namespace if key is None else key.namespace)
         selector = f"regarding.kind={KIND}" + ("" if key is None else f",regarding.name={key.name}")
         found = [event for raw in await self._api.read_all(path, fieldSelector=selector) if (event := _read(raw)) is not None]
         found.sort(key=lambda event: event.at, reverse=True)
-        return [event for event in found if kind is None or event.kind is kind][:limit]
+        return tuple(event for event in found if kind is None or event.kind is kind)[:limit]
 
     async def typical_wake(self, key: Key) -> float | None:
         return await self._recent.typical_wake(key)
