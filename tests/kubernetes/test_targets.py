@@ -11,6 +11,9 @@ import pytest
 from hack.cluster.kubectl import Kubectl
 from tests.kubernetes.workloads_of_operator import OperatorWorkloads, workloads_of_operator
 from wakedock_operator.adapters.kubernetes.children import replicas
+from wakedock_operator.adapters.kubernetes.client import Api
+from wakedock_operator.adapters.kubernetes.errors import Forbidden
+from wakedock_operator.adapters.kubernetes.workloads import scaling
 from wakedock_operator.adapters.kubernetes.workloads.targets import Target
 from wakedock_operator.resource import Key
 
@@ -122,6 +125,25 @@ async def test_a_workload_of_a_kind_that_no_watch_shows_is_looked_at_again_and_a
     cluster.workloads.moved(cluster.kubectl.get("replicaset", "shop"))
     await cluster.workloads.observe(key)
     assert repr(cluster.workloads).endswith("Motion()>")
+
+
+async def test_a_target_that_is_refused_when_its_wakeservice_ends_is_asked_for_again(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    cluster.deploy()
+    key = await cluster.define()
+    cluster.sleep()
+    start = scaling.start
+
+    async def refuse(api: Api, path: str, count: int) -> bool:
+        message = f"PATCH {path}/scale: 403 Forbidden: not today"
+        raise Forbidden(message, status=403)
+
+    monkeypatch.setattr(scaling, "start", refuse)
+    for _ in range(2):
+        with pytest.raises(Forbidden):
+            await cluster.workloads.remove(key, "uid")
+    monkeypatch.setattr(scaling, "start", start)
+    await cluster.workloads.remove(key, "uid")
+    assert cluster.count() == 2
 
 
 async def test_a_count_whose_config_map_somebody_deleted_is_that_of_the_status(cluster: Cluster):
