@@ -1,7 +1,7 @@
 """Why an app does not come up, as its pods and controllers tell. No I/O.
 
-What may still heal: a pod that finds no node (an autoscaler may bring one), an image that could not be pulled (it is tried again), the
-first restarts of a container that exits.
+What may still heal: a pod that finds no node (an autoscaler may bring one), a quota that is used up (by its own pod that still ends,
+for instance), an image that could not be pulled (it is tried again), the first restarts of a container that exits.
 """
 
 import re
@@ -54,7 +54,8 @@ def _of_controllers(seen: Seen) -> Iterator[Failure]:
         found = condition(each, "ReplicaFailure")
         if found is not None and found.get("status") == "True":
             message = str(found.get("message", ""))
-            yield Failure(f"{attempt}/replicas", denial(message), f"no pod can be created: {message}")
+            reason = denial(message)
+            yield Failure(f"{attempt}/replicas", reason, f"no pod can be created: {message}", healable=reason is FailureReason.QUOTA)
 
 
 def _of_pods(pods: list[Document]) -> Iterator[Failure]:
