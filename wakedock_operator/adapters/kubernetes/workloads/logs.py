@@ -9,6 +9,8 @@ from wakedock_operator.adapters.kubernetes.workloads.documents import Document, 
 from wakedock_operator.adapters.kubernetes.workloads.targets import namespaced
 
 MAX_LINE = 500
+NO_LOG = "unable to retrieve container logs"
+"""How kubelet begins what it answers, with status 200, in place of a log that is gone."""
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
@@ -38,7 +40,7 @@ async def last_line(api: Api, pod: Document | None) -> str:
             text = await api.text(_path(pod), container=str(crashed["name"]), tailLines=1, **earlier)
         except ApiError:
             continue
-        if text.strip():
+        if text.strip() and not text.lower().startswith(NO_LOG):
             return text.splitlines()[-1][:MAX_LINE]
     return ""
 
