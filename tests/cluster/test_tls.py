@@ -10,6 +10,7 @@ import pytest
 
 from hack.cluster.authority import Authority
 from hack.cluster.kubectl import Kubectl
+from tests.cluster.asking import ask
 from tests.cluster.installation import Installation, Seen, app
 from tests.cluster.workloads import Ledger
 
@@ -27,9 +28,9 @@ def authority(tmp_path: Path, kubectl: Kubectl) -> Authority:
 
 @pytest.fixture
 def secured(wakedock: Installation, authority: Authority) -> Iterator[Installation]:
-    """WakeDock with that certificate; afterwards as it was."""
+    """WakeDock with that certificate, behind proxies of whatever address; afterwards as it was."""
     wakedock.kubectl("create", "secret", "tls", "e2e", f"--cert={authority.certificate('site')}", f"--key={authority.key('site')}")
-    wakedock.install("gateway.tls.mode=Secrets", "gateway.tls.secrets={e2e}")
+    wakedock.install("gateway.tls.mode=Secrets", "gateway.tls.secrets={e2e}", "gateway.trustedProxies={0.0.0.0/0}")
     yield wakedock
     wakedock.install()
     wakedock.kubectl("delete", "secret", "e2e")
@@ -62,5 +63,7 @@ def test_https_with_a_certificate_from_a_secret(secured: Installation, kubectl: 
         plain.request("GET", "/page?a=b", headers={"Host": hello.host})
         moved = plain.getresponse()
         assert (moved.status, moved.headers["Location"]) == (308, f"https://{hello.host}/page?a=b")
+    # What a proxy in front has taken out of TLS is not sent back to it.
+    assert ask(address, hello.host, headers={"X-Forwarded-Proto": "https"})[0] == 200
     # Callers inside the cluster ask without TLS all the same.
     assert kubectl("exec", "deployment/ledger", "--", "/testapp", "get", "http://hello").startswith("200")

@@ -88,7 +88,14 @@ def test_public_names_are_left_to_caddys_default_issuers():
     ],
 )
 def test_clear_text_is_sent_to_https(listen, location):
-    assert to_https(listen)["handle"][0]["headers"] == {"Location": [location]}
+    assert to_https(listen, ())["handle"][0]["headers"] == {"Location": [location]}
+
+
+def test_a_trusted_proxy_that_ended_tls_is_not_sent_to_https():
+    says_https = {"header": {"X-Forwarded-Proto": ["https"]}}
+    (clear,) = to_https((":80", ":443"), ("10.244.0.0/16",))["match"]
+    assert clear == {"protocol": "http", "not": [{"remote_ip": {"ranges": ["10.244.0.0/16"]}} | says_https]}
+    assert to_https((":80", ":443"), ())["match"] == [{"protocol": "http"}]
 
 
 @pytest.mark.caddy

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wakedock_operator.adapters.caddy.client_headers import from_trusted
 from wakedock_operator.adapters.caddy.options import CaddyOptions, Tls
 
 Json = dict[str, Any]
@@ -47,14 +48,21 @@ def _loaded(pair: Path) -> Json:
     return {"certificate": str(pair / CERTIFICATE), "key": str(pair / KEY), "tags": [digest]}
 
 
-def to_https(listen: Sequence[str]) -> Json:
-    """A route for what comes in clear, which Caddy lets in on port 80 alone: the same address with https."""
+def to_https(listen: Sequence[str], trusted_proxies: Sequence[str]) -> Json:
+    """A route for what comes in clear, which Caddy lets in on port 80 alone: the same address with https.
+
+    A trusted proxy that ended TLS itself is spared: it would send its client here again and again.
+    """
     ports = [address.rpartition(":")[2] for address in listen if not address.startswith("unix/")]
     port = next((port for port in ports if port != "80"), "443")
     authority = "{http.request.host}" + ("" if port == "443" else f":{port}")
     headers = {"Location": [f"https://{authority}{{http.request.uri}}"]}
     redirect = {"handler": "static_response", "status_code": 308, "headers": headers}
-    return {"match": [{"protocol": "http"}], "terminal": True, "handle": [redirect]}
+    clear: Json = {"protocol": "http"}
+    ended = [peer | {"header": {"X-Forwarded-Proto": ["https"]}} for peer in from_trusted(trusted_proxies)]
+    if ended:
+        clear["not"] = ended
+    return {"match": [clear], "terminal": True, "handle": [redirect]}
 
 
 def needs_internal(host: str) -> bool:

@@ -42,15 +42,21 @@ def _untrusted(trusted_proxies: Sequence[str]) -> Json:
     # In small letters, into which Caddy would turn each name anew at each request.
     names = [name.lower() for name in TRUSTED_HEADERS]
     route: Json = {"handle": [{"handler": "headers", "request": {"delete": names}}]}
+    trusted = from_trusted(trusted_proxies)
+    if trusted:
+        route["match"] = [{"not": trusted}]
+    return route
+
+
+def from_trusted(trusted_proxies: Sequence[str]) -> list[Json]:
+    """Matchers of requests from trusted proxies, one for each way in which they reach Caddy."""
     trusted: list[Json] = []
     networks = [proxy for proxy in trusted_proxies if proxy != "unix"]
     if networks:
         trusted.append({"remote_ip": {"ranges": networks}})
     if "unix" in trusted_proxies:
         trusted.append({"expression": "{http.request.remote} == '@'"})
-    if trusted:
-        route["match"] = [{"not": trusted}]
-    return route
+    return trusted
 
 
 def _tunnels() -> Json:

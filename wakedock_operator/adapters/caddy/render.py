@@ -77,7 +77,7 @@ def _server(options: CaddyOptions, routes: Sequence[Route], longest_wake: float)
         server["listener_wrappers"] = [wrapper, {"wrapper": "tls"}]
     if not plain:
         server["tls_connection_policies"] = [{}]
-        server["routes"].insert(0, to_https(options.listen))
+        server["routes"].insert(0, to_https(options.listen, options.trusted_proxies))
     return server | _trusted(options)
 
 
