@@ -41,7 +41,8 @@ class Wake(Section):
         "page.",
     )
     max_held: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
-        default=1000, description="How many requests may wait for this app at once. One more is refused with 503 right away."
+        default=1000,
+        description="How many requests may wait for this app at once (on Kubernetes: at each gateway). One more is refused with 503.",
     )
     readiness: Readiness | None = Field(
         default=None,
