@@ -84,6 +84,12 @@ class Installation:
         there = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
         return {pod["metadata"]["name"]: pod["status"].get("podIP", "") for pod in there}
 
+    def held(self, gateway: str) -> int:
+        """How many requests that gateway holds right now, by its own word."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{gateway}:9090/proxy/metrics"
+        lines = api(self.kubeconfig).get(path).text.splitlines()
+        return int(next(float(line.split()[1]) for line in lines if line.startswith("wakedock_held ")))
+
 
 def app(namespace: str, name: str, *, env: dict[str, str] | None = None, **spec: Any) -> Object:
     """A WakeService with the test app, which Pod Security *restricted* admits."""

@@ -2,13 +2,15 @@
 
 import asyncio
 import urllib.error
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hack.cluster.kubectl import Kubectl
+from tests.audit import ScaleWrite, changes
 from tests.cluster.asking import ask
-from tests.cluster.installation import Installation, Object, Seen, app, host, reason, wakeservice
+from tests.cluster.installation import Installation, Seen, app, host, reason, wakeservice
 from tests.cluster.load import Load
 from tests.cluster.under_load import put_to_sleep, under_load
 from tests.cluster.workloads import Ledger, workload
@@ -80,7 +82,7 @@ def test_a_version_that_never_comes_up_is_the_same_at_every_gateway(wakedock: In
 
 def test_an_app_that_ignores_sigterm_is_asleep_for_callers_and_wakes_as_a_new_pod(wakedock: Installation, kubectl: Kubectl):
     """And is awake long before the old one is gone: nothing goes there any more, and no start is given up on its account."""
-    grace, timeout = {"gracePeriod": "20s"}, {"timeout": "10s"}
+    grace, timeout = {"gracePeriod": "30s"}, {"timeout": "10s"}
     kubectl.apply(app(kubectl.namespace, "shop", env={"ON_SIGTERM": "ignore"}, sleep=grace, wake=timeout))
     shop = Seen(kubectl, "shop")
     asleep = shop.ready()
@@ -137,20 +139,33 @@ def test_what_was_made_for_an_app_comes_back(wakedock: Installation, kubectl: Ku
 
 
 async def test_a_writer_that_applies_its_manifest_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
-    """As GitOps does, without replicas in the manifest: it undoes nothing."""
+    """As GitOps does, every five seconds and without replicas in the manifest: it undoes nothing."""
     manifest = workload("shop", env={"LEDGER": ledger.url})
     del manifest["spec"]["replicas"]
-    kubectl.apply(manifest)
-    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    manifests = (manifest, wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    kubectl.apply(*manifests)
     shop = Seen(kubectl, "shop")
-    asleep = await asyncio.to_thread(shop.ready)
+    asleep = first = await asyncio.to_thread(shop.ready)
+    applied = 0
+
+    async def write() -> None:
+        nonlocal applied
+        while True:
+            await asyncio.to_thread(kubectl.apply, *manifests)
+            applied += 1
+            await asyncio.sleep(5)
+
+    writing = asyncio.create_task(write())
     for _ in range(3):
         assert (await asyncio.to_thread(ask, wakedock.address, shop.host))[0] == 200
-        kubectl.apply(manifest)
         awake = await asyncio.to_thread(shop.until, "Awake", after=asleep["epoch"])
         asleep = await asyncio.to_thread(shop.until, "Asleep", after=awake["epoch"])
-        kubectl.apply(manifest)
-    assert shop.status()["undone"] == 0
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert applied >= 3
+    # Each cycle: Awake, Draining, Asleep.
+    assert (asleep["epoch"] - first["epoch"], asleep["undone"]) == (9, 0)
 
 
 def test_two_definitions_with_one_host(wakedock: Installation, kubectl: Kubectl):
@@ -164,18 +179,25 @@ def test_two_definitions_with_one_host(wakedock: Installation, kubectl: Kubectl)
     assert Seen(kubectl, "first").until("Awake")["wokenBy"] == "Request"
 
 
-def test_dependencies_wake_in_order_and_sleep_after(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(app(kubectl.namespace, "db", hosts=[]), app(kubectl.namespace, "web", dependsOn=[{"name": "db"}]))
+def test_dependencies_wake_in_order_and_sleep_after(
+    wakedock: Installation, kubectl: Kubectl, written_scales: Callable[[], list[ScaleWrite]]
+):
+    kubectl.apply(
+        app(kubectl.namespace, "db", hosts=[], env={"START_DELAY": "1s"}), app(kubectl.namespace, "web", dependsOn=[{"name": "db"}])
+    )
     db, web = Seen(kubectl, "db"), Seen(kubectl, "web")
     resting = {seen.name: seen.ready()["epoch"] for seen in (db, web)}
     assert ask(wakedock.address, web.host)[0] == 200
     awake = {seen.name: seen.until("Awake", after=resting[seen.name]) for seen in (db, web)}
     assert (awake["db"]["wokenBy"], awake["web"]["wokenBy"]) in {("Request", "Request"), ("Dependant", "Request")}
-    pods = {name: started(kubectl, name) for name in ("db", "web")}
-    assert pods["db"] <= pods["web"]
-    web_asleep = web.until("Asleep", after=awake["web"]["epoch"])
-    db_asleep = db.until("Asleep", after=awake["db"]["epoch"])
-    assert web_asleep["since"] <= db_asleep["since"]
+    assert listens(kubectl, "db") < listens(kubectl, "web")
+    for seen in (web, db):
+        seen.until("Asleep", after=awake[seen.name]["epoch"])
+        kubectl("wait", "--for=jsonpath={.spec.replicas}=0", f"deployment/{seen.name}", "--timeout=30s")
+    writes = written_scales()
+    changed = [change for name in ("db", "web") for change in changes(writes, name=name, before=0)]
+    in_order = [(write.name, write.replicas) for write in writes if any(write is change for change in changed)]
+    assert in_order == [("db", 1), ("web", 1), ("web", 0), ("db", 0)]
 
 
 async def test_a_forced_sleep_of_a_shared_dependency_under_load_takes_each_dependant_down_once(
@@ -205,10 +227,12 @@ async def test_a_forced_sleep_of_a_shared_dependency_under_load_takes_each_depen
         assert [each for each in load.ids if len(served.get(each, ())) != 1] == []
 
 
-def started(kubectl: Kubectl, name: str) -> str:
-    """When the app's pod was made."""
-    pods: list[Object] = kubectl.get("pods", f"--selector=wakedock.dev/service={name}")["items"]
-    return max(str(pod["metadata"]["creationTimestamp"]) for pod in pods)
+def listens(kubectl: Kubectl, name: str) -> str:
+    """When the app's pod began to listen, by its own log and to the microsecond."""
+    (line,) = (
+        line for line in kubectl("logs", f"--selector=wakedock.dev/service={name}", "--tail=-1").splitlines() if "listening on" in line
+    )
+    return line.partition(" listening")[0]
 
 
 @pytest.mark.parametrize(

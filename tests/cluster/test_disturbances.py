@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+from collections.abc import Callable
 
 import pytest
 from websockets.asyncio.client import connect
@@ -77,12 +78,17 @@ async def test_the_operator_killed_right_after_each_step(wakedock: Installation,
 
 
 async def test_activators_killed_while_they_hold(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    shop = Seen(kubectl, "shop")
+
     async def end() -> None:
         for name in wakedock.gateways():
+            await asyncio.to_thread(shop.watch, held_by(name), timeout=90)
+            held = wakedock.held(name)
             kill("gateway", f"--name={name}")
+            assert held > 0
             await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=90s")
 
-    await under_load(wakedock, kubectl, ledger, end)
+    await under_load(wakedock, kubectl, ledger, end, env={"START_DELAY": "1s"})
 
 
 async def test_a_gateway_that_is_evicted(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
@@ -130,9 +136,7 @@ async def test_a_gateway_killed_while_it_holds_takes_only_what_it_held(wakedock:
         name: asyncio.create_task(asyncio.to_thread(ask, at, slow.host, data=b"", headers={"X-Request-Id": name}))
         for name, at in gateways.items()
     }
-    await asyncio.to_thread(
-        slow.watch, lambda status: {each["name"] for each in status.get("gateways", ()) if each.get("holding")} == set(held)
-    )
+    await asyncio.to_thread(slow.watch, lambda status: holding(status) == set(held))
     victim, survivor = sorted(gateways)
     kill_pod("gateway", f"--name={victim}")
     with pytest.raises((OSError, http.client.HTTPException)):
@@ -178,6 +182,16 @@ async def test_a_gateway_ended_while_it_drains(wakedock: Installation, kubectl: 
 def said(status: Object) -> dict[str, str]:
     """What the gateways say about the present epoch."""
     return {each["name"]: each["kind"] for each in status.get("gateways", ()) if each["epoch"] == status["epoch"]}
+
+
+def holding(status: Object) -> set[str]:
+    """The gateways that hold requests for it."""
+    return {each["name"] for each in status.get("gateways", ()) if each.get("holding")}
+
+
+def held_by(gateway: str) -> Callable[[Object], bool]:
+    """Whether that one does, by a status."""
+    return lambda status: gateway in holding(status)
 
 
 async def test_pods_of_the_app_evicted_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):

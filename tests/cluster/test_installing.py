@@ -1,13 +1,15 @@
 """Installing, upgrading and taking away, with apps that go on."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
+from websockets.asyncio.client import connect
 
 from hack.cluster.kubectl import Kubectl
 from tests.cluster.asking import ask
-from tests.cluster.installation import RELEASE, Installation, Seen, helm, wakeservice
+from tests.cluster.installation import RELEASE, Installation, Seen, app, helm, wakeservice
 from tests.cluster.under_load import under_load
 from tests.cluster.workloads import Ledger, workload
 
@@ -15,9 +17,26 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 
 async def test_an_upgrade_of_the_chart_under_load(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
+    """A WebSocket that stays open goes on when its gateway is about to leave, and ends with it after `gateway.drainTimeout`."""
+    drain = 5
+    kubectl.apply(app(kubectl.namespace, "chat", idleTimeout="1h"))
+    chat = Seen(kubectl, "chat")
+    await asyncio.to_thread(chat.ready)
+
     async def upgrade() -> None:
-        await asyncio.to_thread(wakedock.install, "log.level=debug")
-        await asyncio.to_thread(wakedock.install)
+        await asyncio.to_thread(wakedock.install, "log.level=debug", f"gateway.drainTimeout={drain}")
+        name, address = next(iter(wakedock.gateways().items()))
+        async with connect(f"ws://{chat.host}/socket", host=address, port=80, proxy=None) as websocket:
+            upgrading = asyncio.create_task(asyncio.to_thread(wakedock.install))
+            while name in await asyncio.to_thread(wakedock.gateways):
+                await asyncio.sleep(0.2)
+            began = time.monotonic()
+            await asyncio.sleep(drain / 2)
+            await websocket.send("still there")
+            assert await websocket.recv() == "still there"
+            await websocket.wait_closed()
+            assert drain - 1 <= time.monotonic() - began < drain + 5
+            await upgrading
 
     await under_load(wakedock, kubectl, ledger, upgrade)
 

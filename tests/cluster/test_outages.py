@@ -31,15 +31,15 @@ async def test_the_api_server_away_during_a_wake(wakedock: Installation, kubectl
     assert (await asking)[0] == 200
 
 
-async def test_the_api_server_away_while_apps_are_awake_and_go_to_sleep(
-    wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons
-):
+async def test_the_api_server_away_at_each_step_of_a_sleep(wakedock: Installation, kubectl: Kubectl, ledger: Ledger, daemons: Daemons):
+    shop = Seen(kubectl, "shop")
+
     async def go_away() -> None:
-        await asyncio.sleep(3)
+        draining = await asyncio.to_thread(shop.until, "Draining")
         daemons.freeze("kube-apiserver")
         await asyncio.sleep(OUTAGE / 2)
         daemons.thaw("kube-apiserver")
-        await asyncio.sleep(3)
+        await asyncio.to_thread(shop.until, "Asleep", after=draining["epoch"])
         daemons.kill("kube-apiserver")
         await asyncio.sleep(OUTAGE / 2)
         await asyncio.to_thread(daemons.bring_back_api_server)
