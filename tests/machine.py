@@ -30,7 +30,7 @@ from wakedock_operator.ports.fakes.clock import FakeClock
 from wakedock_operator.ports.fakes.edge import FakeEdge
 from wakedock_operator.ports.fakes.journal import FakeJournal
 from wakedock_operator.ports.fakes.workloads import FakeWorkloads
-from wakedock_operator.ports.gateways import FixedGateways
+from wakedock_operator.ports.gateways import FixedGateways, Gateways
 from wakedock_operator.ports.journal import Event, EventKind
 from wakedock_operator.resource import Key, WakeService
 
@@ -149,6 +149,7 @@ class Machine:
     journal: FakeJournal = field(default_factory=FakeJournal)
     metrics: Metrics = field(default_factory=Metrics)
     options: GatewayOptions = field(default_factory=lambda: GatewayOptions(name=GATEWAY))
+    gateways: Gateways = field(default_factory=lambda: FixedGateways(frozenset({GATEWAY})))
     logs: Sequence[Mapping[str, Any]] = ()
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _requests: Iterator[int] = field(default_factory=lambda: count(1))
@@ -189,7 +190,7 @@ class Machine:
             journal=self.journal,
             clock=self.clock,
             metrics=self.metrics,
-            gateways=FixedGateways(frozenset({self.options.name})),
+            gateways=self.gateways,
             routing=self.routes,
         )
         self._tasks["controller"] = asyncio.create_task(self.controller.run())

@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.machine import DB, HELLO, SHOP, Machine, in_fake_time, service
+from tests.machine import DB, GATEWAY, HELLO, SHOP, Machine, in_fake_time, service
 from wakedock_operator.activator.questions import Granted, Refusal
-from wakedock_operator.core.status import DrainReason, ReportKind, Serving, Status
+from wakedock_operator.core.status import DrainReason, Report, ReportKind, Serving, Status
+from wakedock_operator.ports.fakes.gateways import FakeGateways
 from wakedock_operator.ports.journal import EventKind
 from wakedock_operator.ports.workloads import VetoResult
 from wakedock_operator.resource import Key
@@ -16,6 +17,19 @@ OBJECTS = VetoResult(vetoed=True, detail="a job runs")
 
 
 # What keeps awake
+
+
+async def test_a_gateway_that_was_in_use_until_it_was_gone_keeps_nothing_awake(machine: Machine):
+    """The other one has said before that it is idle, and says nothing more."""
+    machine.gateways = gateways = FakeGateways(GATEWAY, "other")
+    await machine.start(service())
+    await machine.woken()
+    status = machine.status()
+    await machine.board.report(HELLO, status.uid, Report("other", ReportKind.BUSY, status.epoch))
+    await asyncio.sleep(300)
+    assert machine.condition("SleepBlocked").reason == "GatewayBusy"
+    gateways.leave("other")
+    await machine.until(Serving.ASLEEP, within=1)
 
 
 async def test_min_awake_is_waited_for_and_told(machine: Machine):

@@ -92,6 +92,7 @@ class Controller:
             tasks.create_task(self._follow_catalog())
             tasks.create_task(self._follow_board())
             tasks.create_task(self._follow(self._workloads.watch()))
+            tasks.create_task(self._follow_gateways())
             if self._routing is not None:
                 tasks.create_task(self._follow(self._routing.changes()))
             tasks.create_task(self._follow_clock())
@@ -128,6 +129,14 @@ class Controller:
                 self._shown[key] = status
             if status is None or before is None or not status.decides_as(before):
                 self._touch_related(key)
+
+    async def _follow_gateways(self) -> None:
+        """Everybody whose word a sleep still needs may have spoken before the one that was waited for was gone: nobody will once more."""
+        async for _ in self._gatherer.gateways.gone():
+            for key in self._memories:
+                status = self._board.view(key)
+                if status is not None and (status.busy or status.serving is not Serving.ASLEEP):
+                    self._queue.add(key)
 
     async def _follow_clock(self) -> None:
         async for step in clock_steps(self._clock):

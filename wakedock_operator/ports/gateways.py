@@ -1,7 +1,10 @@
 """Who counts as a gateway."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
+
+from .changes import Changes
 
 
 class Gateways(Protocol):
@@ -20,6 +23,10 @@ class Gateways(Protocol):
         """The names, listed afresh and consistently. Raises OSError when nobody can say."""
         ...
 
+    def gone(self) -> AsyncIterator[str]:
+        """The name of each one that is seen to be gone for good, from the first step of this iterator on."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FixedGateways:
@@ -35,3 +42,7 @@ class FixedGateways:
     async def names(self) -> frozenset[str]:
         """See Gateways."""
         return self.always
+
+    def gone(self) -> AsyncIterator[str]:
+        """See Gateways."""
+        return Changes[str]().follow()

@@ -1,6 +1,6 @@
 """Who counts as a gateway on Kubernetes: every gateway pod that is bound to a node and has not finished, ready or not."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from wakedock_operator.adapters.kubernetes.client import Api, Raw, resource_path
@@ -32,6 +32,7 @@ class PodGateways:
         self._api = api
         self.changes: Changes[None] = Changes()
         """Some pod came, went or became another."""
+        self._gone: Changes[str] = Changes()
         self._pods: dict[str, GatewayPod] = {}
 
     def __repr__(self) -> str:
@@ -48,6 +49,9 @@ class PodGateways:
         self.replace_all(await self._api.read_all(self.path, labelSelector=self.selector))
         return self.last()
 
+    def gone(self) -> AsyncIterator[str]:
+        return self._gone.follow()
+
     def put(self, raw: Raw) -> None:
         """A pod as the API server showed it."""
         self._become({**self._pods, raw["metadata"]["uid"]: _read(raw)})
@@ -61,9 +65,11 @@ class PodGateways:
         self._become({raw["metadata"]["uid"]: _read(raw) for raw in raws})
 
     def _become(self, pods: dict[str, GatewayPod]) -> None:
-        if pods != self._pods:
-            self._pods = pods
-            self.changes.announce(None)
+        if pods == self._pods:
+            return
+        before, self._pods = self.last(), pods
+        self.changes.announce(None)
+        self._gone.announce(*sorted(before - self.last()))
 
 
 def _read(raw: Raw) -> GatewayPod:
