@@ -137,12 +137,13 @@ async def test_a_target_that_is_refused_when_its_wakeservice_ends_is_asked_for_a
         message = f"PATCH {path}/scale: 403 Forbidden: not today"
         raise Forbidden(message, status=403)
 
+    uid = cluster.kubectl.get("wakeservice", "shop")["metadata"]["uid"]
     monkeypatch.setattr(scaling, "start", refuse)
     for _ in range(2):
         with pytest.raises(Forbidden):
-            await cluster.workloads.remove(key, "uid")
+            await cluster.workloads.remove(key, uid)
     monkeypatch.setattr(scaling, "start", start)
-    await cluster.workloads.remove(key, "uid")
+    await cluster.workloads.remove(key, uid)
     assert cluster.count() == 2
 
 
@@ -155,6 +156,19 @@ async def test_a_count_whose_config_map_somebody_deleted_is_that_of_the_status(c
     cluster.parts.shelf.put(cluster.kubectl.get("wakeservice", "shop"))
     await cluster.workloads.observe(key)
     cluster.kubectl("delete", "configmap", replicas.CONFIG_MAP)
-    cluster.parts.shelf.drop(cluster.kubectl.get("wakeservice", "shop"))
-    await cluster.workloads.remove(key, "uid")
+    ended = cluster.kubectl.get("wakeservice", "shop")
+    cluster.parts.shelf.drop(ended)
+    await cluster.workloads.remove(key, ended["metadata"]["uid"])
     assert cluster.count() == 2
+
+
+async def test_the_late_end_of_a_predecessor_does_not_wake_the_target_of_its_successor(cluster: Cluster):
+    cluster.deploy()
+    key = await cluster.define()
+    former = cluster.kubectl.get("wakeservice", "shop")["metadata"]["uid"]
+    cluster.sleep()
+    cluster.kubectl("delete", "wakeservice/shop", "service/shop-wakedock")
+    await cluster.define()
+    await cluster.workloads.remove(key, former)
+    assert cluster.count() == 0
+    assert cluster.workloads.keys() == {key}

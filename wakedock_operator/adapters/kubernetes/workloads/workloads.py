@@ -135,8 +135,13 @@ class KubernetesWorkloads(KubernetesWaking):
             return ()
 
     async def remove(self, key: Key, uid: str) -> None:
-        """A target gets its replicas back; what was made for the service goes with it, by its owner reference."""
+        """A target gets its replicas back; what was made for the service goes with it, by its owner reference.
+
+        An empty `uid` is that of a service of which the controller did not live to hear that it was made.
+        """
         known = self._ensured.get(key)
+        if known is not None and uid not in {known[0], ""}:
+            return  # a successor of that name has the target now
         if known is not None and known[1].spec.target_ref is not None:
             # First of all: where it is refused, this is asked for again, and has to know what it is about.
             await replicas.put_back(self._api, self._kinds, target_of(known[1]), otherwise=self._counts.get(key))
