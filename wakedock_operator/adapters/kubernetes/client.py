@@ -262,6 +262,8 @@ class Api:
             raise
         except TimeoutError as error:
             raise Unavailable(f"{request}: no answer in time from {self._configuration.host}") from error
+        except ConfigException as error:
+            raise Unavailable(f"{request}: the credentials for {self._configuration.host} cannot be read: {error}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"{request}: {type(error).__name__}: {error}") from error
 
@@ -292,6 +294,10 @@ class Api:
         return True
 
 
+async def _load_account(into: Configuration) -> None:
+    load_incluster_config(into)
+
+
 async def connect(*, kubeconfig: Path | None = None, context: str | None = None) -> Api:
     """Connect as kubectl does: the given kubeconfig, `$KUBECONFIG`, the service account of the pod, `~/.kube/config`.
 
@@ -301,7 +307,7 @@ async def connect(*, kubeconfig: Path | None = None, context: str | None = None)
     try:
         if kubeconfig is None and context is None and "KUBECONFIG" not in os.environ and os.environ.get("KUBERNETES_SERVICE_HOST"):
             load_incluster_config(configuration)
-            return Api(configuration, namespace=_NAMESPACE_FILE.read_text().strip())
+            return Api(configuration, namespace=_NAMESPACE_FILE.read_text().strip(), renew=_load_account)
         files = str(kubeconfig) if kubeconfig is not None else os.environ.get("KUBECONFIG", "~/.kube/config")
         if not any(Path(each).expanduser().exists() for each in files.split(os.pathsep) if each):
             raise ConfigurationMistake(f"there is no kubeconfig at {files}: name one with --kubeconfig or $KUBECONFIG")

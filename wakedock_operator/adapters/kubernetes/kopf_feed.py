@@ -7,6 +7,7 @@ annotate the objects that they see, or put finalizers on them.
 import asyncio
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -140,16 +141,13 @@ class KopfFeed:
 
 
 def _connection(kubeconfig: Path | None, context: str | None) -> kopf.ConnectionInfo:
-    """The account of the pod, else what the kubeconfig says: the same order as the rest of WakeDock."""
+    """What `connect` would choose, so that both parts of the operator see the same cluster."""
     # The package has no type information for these.
     load_account: Any = config.load_incluster_config
     load_file: Any = config.load_kube_config
     found = client.Configuration()
-    if kubeconfig is None and context is None:
-        try:
-            load_account(client_configuration=found)
-        except config.ConfigException:
-            load_file(client_configuration=found)
+    if kubeconfig is None and context is None and "KUBECONFIG" not in os.environ and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        load_account(client_configuration=found)
     else:
         load_file(str(kubeconfig) if kubeconfig is not None else None, context, client_configuration=found)
     scheme, _, token = (found.get_api_key_with_prefix("BearerToken", alias="authorization") or "").partition(" ")

@@ -46,6 +46,8 @@ class Watching(Generic[T]):
         self._read = read or cast("Callable[[Raw], T]", _whole)
         self._query = {"labelSelector": selector} if selector else {}
         self._version = ""
+        self._told = False
+        """The present watch has told something."""
         self.synced = asyncio.Event()
         """Set after the first list."""
         self.last_heard = time.monotonic()
@@ -60,23 +62,25 @@ class Watching(Generic[T]):
         return int(self._version or 0)
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Follow until cancelled. Where nothing is told, whatever the reason, tries are a while apart."""
         pause = FIRST_PAUSE
         while True:
-            began = time.monotonic()
+            self._told = False
             try:
                 if not self._version:
                     await self._list()
                 await self._follow()
-                pause = FIRST_PAUSE
+                if self._told:
+                    pause = FIRST_PAUSE
+                    continue
             except Gone:
                 self._version = ""
             except ApiError as error:
-                if self.last_heard > began:
-                    pause = FIRST_PAUSE
-                log.warning("the watch broke off", path=self._path, error=str(error), again_in=round(pause, 2))
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, keeps no secret
-                pause = min(pause * 2, LONGEST_PAUSE)
+                log.warning("the watch broke off", path=self._path, error=str(error))
+            if self._told:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads clients, keeps no secret
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _list(self) -> None:
         found: list[T] = []
@@ -93,6 +97,7 @@ class Watching(Generic[T]):
         seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 - as above
         async for kind, raw in self._api.watch(self._path, version=self._version, seconds=seconds, **self._query):
             self.last_heard = time.monotonic()
+            self._told = True
             if kind == "DELETED":
                 self._drop(self._read(raw))
             elif kind != "BOOKMARK":
