@@ -1,12 +1,13 @@
 """The shared status in the API server: the status subresource of each WakeService."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from wakedock_operator.adapters.kubernetes.catalog import service_path
 from wakedock_operator.adapters.kubernetes.client import Api, PatchType, Raw
 from wakedock_operator.adapters.kubernetes.errors import Conflict as Refused
-from wakedock_operator.adapters.kubernetes.errors import NotFound
+from wakedock_operator.adapters.kubernetes.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from wakedock_operator.adapters.kubernetes.objects import Seen
 from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.adapters.kubernetes.status import read_status, write_report, write_status
@@ -17,6 +18,8 @@ from wakedock_operator.resource import API_VERSION, KIND, Key
 CONTROLLER = "wakedock-controller"
 GATEWAY = "wakedock-gateway-"
 """Field managers. Each gateway has its own: an entry applied by two under one name is deleted by the second."""
+REFUSED = 2.0
+"""Seconds after which a report that the roles do not allow is tried again: requests may wait for them to be given back."""
 
 
 class KubernetesBoard:
@@ -91,6 +94,9 @@ class KubernetesBoard:
             except NotFound:
                 self._shelf.end(key, uid)
                 return None
+            except (Forbidden, Unauthorized) as error:
+                await asyncio.sleep(REFUSED)
+                raise Unavailable(str(error), status=error.status, reason=error.reason) from error
             return self._took(answer, status.with_report(report))
         return None
 
