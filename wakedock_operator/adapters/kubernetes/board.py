@@ -1,6 +1,5 @@
 """The shared status in the API server: the status subresource of each WakeService."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -18,8 +17,6 @@ from wakedock_operator.resource import API_VERSION, KIND, Key
 CONTROLLER = "wakedock-controller"
 GATEWAY = "wakedock-gateway-"
 """Field managers. Each gateway has its own: an entry applied by two under one name is deleted by the second."""
-REFUSED = 2.0
-"""Seconds after which a report that the roles do not allow is tried again: requests may wait for them to be given back."""
 
 
 class KubernetesBoard:
@@ -95,7 +92,7 @@ class KubernetesBoard:
                 self._shelf.end(key, uid)
                 return None
             except (Forbidden, Unauthorized) as error:
-                await asyncio.sleep(REFUSED)
+                # Requests may wait for the role to be given back: asked again as soon as after an API server that was away.
                 raise Unavailable(str(error), status=error.status, reason=error.reason) from error
             return self._took(answer, status.with_report(report))
         return None
