@@ -1,0 +1,40 @@
+"""The shelf, fed by one watch for each namespace that is served."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.adapters.kubernetes.wakeservices import raw
+from wakedock_operator.adapters.kubernetes.shelf import Shelf
+from wakedock_operator.resource import Key
+
+WIKI, DOCS, SHOP = Key("team-a", "wiki"), Key("team-a", "docs"), Key("team-b", "shop")
+APP = {"app": {"image": "web:1"}}
+
+
+@pytest.fixture
+async def shelf() -> Shelf:
+    return Shelf(lambda _: None)
+
+
+def listed(shelf: Shelf, namespace: str, keys: Iterable[Key]) -> None:
+    shelf.replace_in(namespace, [raw(key, **APP) for key in keys], of=2)
+
+
+async def test_everything_is_known_after_the_first_list_of_each(shelf: Shelf):
+    listed(shelf, "team-a", [WIKI])
+    listed(shelf, "team-a", [WIKI])
+    assert not shelf.synced.is_set()
+    assert shelf.snapshot().unreadable == ("the API server",)
+    listed(shelf, "team-b", [])
+    assert shelf.synced.is_set()
+    assert shelf.snapshot().unreadable == ()
+
+
+async def test_a_list_ends_what_is_missing_in_its_own_namespace_alone(shelf: Shelf):
+    listed(shelf, "team-a", [WIKI, DOCS])
+    listed(shelf, "team-b", [SHOP])
+    listed(shelf, "team-a", [DOCS])
+    assert shelf.snapshot().entries.keys() == {DOCS, SHOP}
+    listed(shelf, "team-b", [])
+    assert shelf.snapshot().entries.keys() == {DOCS}
