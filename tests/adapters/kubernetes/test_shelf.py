@@ -1,6 +1,7 @@
 """The shelf, fed by one watch for each namespace that is served."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from wakedock_operator.adapters.kubernetes.shelf import Shelf
 from wakedock_operator.resource import Key
 
 WIKI, DOCS, SHOP = Key("team-a", "wiki"), Key("team-a", "docs"), Key("team-b", "shop")
-APP = {"app": {"image": "web:1"}}
+APP: dict[str, Any] = {"app": {"image": "web:1"}}
 
 
 @pytest.fixture
