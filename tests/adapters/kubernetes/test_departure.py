@@ -102,6 +102,21 @@ async def test_where_nobody_sends_anything_only_the_nodes_are_waited_for(gateway
     assert await gateway.leaves() == pytest.approx(LAG)
 
 
+@pytest.mark.looptime(False)
+async def test_the_file_of_the_hook_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(departure, "LAG", 0.0)
+    gateway = Gateway(tmp_path)
+    (tmp_path / "drained").touch()
+    leaving = asyncio.create_task(gateway.departure.run())
+    while gateway.drained:
+        await asyncio.wait({leaving}, timeout=0)
+    assert not leaving.done()
+    (tmp_path / "stopping").touch()
+    async with asyncio.timeout(30):
+        await leaving
+    assert gateway.drained
+
+
 async def test_what_a_former_departure_said_counts_no_more(gateway: Gateway):
     (gateway.runtime / "drained").touch()
     gateway.slices[OWN] = [HERE]

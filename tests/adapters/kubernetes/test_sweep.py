@@ -94,6 +94,7 @@ async def test_events_of_another_kind_do_not_hide_a_dead_watch(operator: Operato
 
 async def test_a_change_has_its_time_to_be_shown(operator: Operator):
     operator.server.objects[SERVICES] = {"a": 5}
+    assert 10 <= STALE < INTERVAL
     assert [await operator.look(), await operator.look(STALE - 1), await operator.look(2)] == [(), (), ("wakeservices",)]
 
 
