@@ -1,7 +1,7 @@
 """Keeps the edge's routes as the catalogue defines them: one apply for all changes that came meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
 
@@ -45,8 +45,8 @@ class RouteKeeper:
         self._applied = applied
         self.in_force = asyncio.Event()
         """Set once the routes of some snapshot are in force."""
-        self.version = 0
-        """That of the catalogue's snapshot whose routes are in force."""
+        self.versions: Mapping[str, int] = {}
+        """Those of the catalogue's snapshot whose routes are in force."""
         self.settled = False
         """Nothing is waiting to be applied."""
         self._last: tuple[list[Route], float] | None = None
@@ -136,7 +136,7 @@ class RouteKeeper:
         routes = [*routing.routes.values(), *(Route(key, ()) for key in sorted(hidden))]
         wanted = (routes, max(longest, SHORTEST_WAKE))
         if wanted == self._last:
-            self.version = snapshot.version
+            self.versions = snapshot.versions
             return True
         try:
             applied = await self._edge.apply(wanted[0], longest_wake=wanted[1])
@@ -150,7 +150,7 @@ class RouteKeeper:
             return False
         self._failing_since = None
         self._metrics.applied(ok=not applied.rejected)
-        self._last, self.version = wanted, snapshot.version
+        self._last, self.versions = wanted, snapshot.versions
         self.in_force.set()
         before, self._routed = self._routed, frozenset(route.key for route in routes if route.claims)
         self._applied()

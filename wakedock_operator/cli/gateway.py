@@ -187,9 +187,9 @@ async def _whole(task: asyncio.Task[None]) -> None:
 
 
 def _routes(parts: Parts) -> dict[str, object]:
-    """Up to which version of the WakeServices requests are routed, and what Caddy refuses."""
-    version = parts.shelf.told if parts.routes.settled else parts.routes.version
-    return {"version": version, "rejected": {str(key): reason for key, reason in parts.edge.rejected.items()}}
+    """Up to which version of the WakeServices of each namespace requests are routed, and what Caddy refuses."""
+    versions = parts.shelf.told if parts.routes.settled else parts.routes.versions
+    return {"versions": versions, "rejected": {str(key): reason for key, reason in parts.edge.rejected.items()}}
 
 
 async def _health(parts: Parts) -> Health:

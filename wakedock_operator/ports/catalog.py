@@ -61,8 +61,8 @@ class Snapshot:
     entries: Mapping[Key, Entry] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     unreadable: tuple[str, ...] = ()
-    version: int = 0
-    """Grows with what the source shows, and is the same number for every process that reads it; 0 where there is only one."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Of each namespace what grows with what the source shows, the same for every process that reads it; empty where there is one."""
 
     def defines_as(self, other: "Snapshot") -> bool:
         """True when both hold the very same definitions, with the same ports; wishes and problems may differ."""

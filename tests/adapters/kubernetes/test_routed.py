@@ -23,7 +23,10 @@ class Gateways:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.says: dict[str, dict[str, Any]] = {"127.0.0.1": {"version": 0}, "127.0.0.2": {"version": 0}}
+        self.says: dict[str, dict[str, Any]] = {
+            "127.0.0.1": {"versions": {KEY.namespace: 0}},
+            "127.0.0.2": {"versions": {KEY.namespace: 0}},
+        }
         self.asked = 0
         self._runner: web.ServerRunner | None = None
 
@@ -96,28 +99,36 @@ async def operator(gateways: Gateways) -> AsyncIterator[Operator]:
 async def test_a_definition_is_in_force_when_every_gateway_has_it(operator: Operator, gateways: Gateways):
     entry = operator.define(7)
     assert operator.routes.pending(entry) is not None
-    gateways.says["127.0.0.1"] = {"version": 8}
+    gateways.says["127.0.0.1"] = {"versions": {KEY.namespace: 8}}
     await operator.until(entry, "at-127.0.0.2: not taken over yet")
-    gateways.says["127.0.0.2"] = {"version": 7}
+    gateways.says["127.0.0.2"] = {"versions": {KEY.namespace: 7}}
     await operator.until(entry, None)
     asked = gateways.asked
     await asyncio.sleep(3 * routed.PAUSE)
     assert gateways.asked <= asked + len(gateways.says)
 
 
+async def test_what_a_gateway_has_of_another_namespace_says_nothing(operator: Operator, gateways: Gateways):
+    gateways.says["127.0.0.1"] = {"versions": {"team-b": 8, KEY.namespace: 6}}
+    gateways.says["127.0.0.2"] = {"versions": {"team-b": 8}}
+    entry = operator.define(7)
+    operator.routes.pending(entry)
+    await operator.until(entry, "at-127.0.0.1, at-127.0.0.2: not taken over yet")
+
+
 async def test_a_changed_definition_is_asked_about_anew(operator: Operator, gateways: Gateways):
-    gateways.says = {address: {"version": 7} for address in gateways.says}
+    gateways.says = {address: {"versions": {KEY.namespace: 7}} for address in gateways.says}
     first = operator.define(7)
     operator.routes.pending(first)
     await operator.until(first, None)
     second = operator.define(9, generation=2, hosts=("wiki.test", "docs.test"))
     assert operator.routes.pending(second) is not None
-    gateways.says = {address: {"version": 9} for address in gateways.says}
+    gateways.says = {address: {"versions": {KEY.namespace: 9}} for address in gateways.says}
     await operator.until(second, None)
 
 
 async def test_what_caddy_refuses_is_told_with_its_reason(operator: Operator, gateways: Gateways):
-    gateways.says = {address: {"version": 9, "rejected": {str(KEY): "a bad path"}} for address in gateways.says}
+    gateways.says = {address: {"versions": {KEY.namespace: 9}, "rejected": {str(KEY): "a bad path"}} for address in gateways.says}
     entry = operator.define(7)
     assert operator.routes.refused(entry) is None
     operator.routes.pending(entry)
@@ -128,7 +139,7 @@ async def test_what_caddy_refuses_is_told_with_its_reason(operator: Operator, ga
     operator.routes.pending(mended)
     await operator.until(mended, "at-127.0.0.1, at-127.0.0.2: not taken over yet")
     assert operator.routes.refused(mended) is None, "what they refuse is the definition before"
-    gateways.says = {address: {"version": 11} for address in gateways.says}
+    gateways.says = {address: {"versions": {KEY.namespace: 11}} for address in gateways.says}
     await operator.until(mended, None)
     assert operator.routes.refused(mended) is None
 
@@ -146,7 +157,7 @@ async def test_a_gateway_that_cannot_be_asked_is_not_waited_for_for_ever(
 ):
     monkeypatch.setattr(routed, "PATIENCE", 0.5)
     operator.pod("127.0.0.3")
-    gateways.says = {address: {"version": 9} for address in gateways.says}
+    gateways.says = {address: {"versions": {KEY.namespace: 9}} for address in gateways.says}
     entry = operator.define(7)
     operator.routes.pending(entry)
     await operator.until(entry, "at-127.0.0.3: not taken over yet")

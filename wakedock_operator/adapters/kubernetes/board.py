@@ -112,12 +112,12 @@ class KubernetesBoard:
             if known is not None:
                 self._shelf.end(key, known.uid)
             return None
-        self._shelf.put(raw)
+        self._shelf.learn(raw)
         seen = self._shelf.seen(key)
         return seen if seen is not None and seen.uid == raw["metadata"]["uid"] else None
 
     def _took(self, answer: Raw, expected: Status) -> Status:
         """What was written, with its version, which the shelf learns too."""
-        self._shelf.put(answer)
+        self._shelf.learn(answer)
         version = int(answer["metadata"]["resourceVersion"])
         return read_status(answer.get("status"), uid=expected.uid, version=version) or replace(expected, version=version)

@@ -55,7 +55,7 @@ class KubernetesCatalog:
             answer = await self._api.patch(service_path(key), {"metadata": {"annotations": annotations}}, kind=PatchType.MERGE)
         except NotFound:
             raise KeyError(key) from None
-        self._shelf.put(answer)
+        self._shelf.learn(answer)
         seen = self._shelf.seen(key)
         if seen is None or seen.entry is None:
             raise KeyError(key)

@@ -108,7 +108,7 @@ class GatewayRoutes:
                 self._in_force.pop(key, None)
                 continue
             said = dict(zip(pods, answers, strict=True))
-            reason, refused = _late(waiting, said, patient=now - waiting.since < PATIENCE), _refused(key, waiting, said)
+            reason, refused = _late(key, waiting, said, patient=now - waiting.since < PATIENCE), _refused(key, waiting, said)
             if (reason, refused) == (None, None):
                 self._in_force[key] = waiting.definition
                 del self._waiting[key]
@@ -127,23 +127,24 @@ class GatewayRoutes:
         return found if isinstance(found, dict) else None
 
 
-def _late(waiting: _Waiting, answers: _Answers, *, patient: bool) -> str | None:
+def _late(key: Key, waiting: _Waiting, answers: _Answers, *, patient: bool) -> str | None:
     """Which gateways have not taken it over; None when all have, as far as one can know."""
     if not answers:
         return "no gateway is ready"
-    late = [pod.name for pod, answer in answers.items() if (patient if answer is None else not _knows(answer, waiting))]
+    late = [pod.name for pod, answer in answers.items() if (patient if answer is None else not _knows(answer, key, waiting))]
     return f"{', '.join(late)}: not taken over yet" if late else None
 
 
 def _refused(key: Key, waiting: _Waiting, answers: _Answers) -> str | None:
     """What Caddy of a gateway that has taken it over says against it."""
     for pod, answer in answers.items():
-        rejected = None if answer is None or not _knows(answer, waiting) else answer.get("rejected")
+        rejected = None if answer is None or not _knows(answer, key, waiting) else answer.get("rejected")
         if isinstance(rejected, dict) and str(key) in rejected:
             return f"Caddy of {pod.name} refuses it: {rejected[str(key)]}"
     return None
 
 
-def _knows(answer: Mapping[str, object], waiting: _Waiting) -> bool:
-    version = answer.get("version")
+def _knows(answer: Mapping[str, object], key: Key, waiting: _Waiting) -> bool:
+    versions = answer.get("versions")
+    version = versions.get(key.namespace) if isinstance(versions, dict) else None
     return isinstance(version, int) and version >= waiting.version

@@ -1,7 +1,7 @@
 """What is known of all WakeServices, in memory: fed by a watch and by the answers to own writes, read by the catalogue and the board."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import structlog
@@ -47,15 +47,22 @@ class Shelf:
         self._ended: dict[str, None] = {}
         self._listed: set[str] = set()
         self._snapshot: Snapshot | None = None
-        self._newest = 0
-        self._told = 0
+        self._newest: dict[str, int] = {}
+        """Of each namespace the newest version up to which its watch has shown everything."""
+        self._told: Mapping[str, int] = {}
         self._telling: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<Shelf {len(self._seen)} services{'' if self.synced.is_set() else ', not synced'}>"
 
     def put(self, raw: Raw) -> None:
-        """Take in an object as the API server showed it. An older version than the known one changes nothing."""
+        """Take in an object as a watch or a list showed it, after everything of its namespace that is older."""
+        self.learn(raw)
+        metadata = raw["metadata"]
+        self._newest[metadata["namespace"]] = max(self._newest.get(metadata["namespace"], 0), int(metadata["resourceVersion"]))
+
+    def learn(self, raw: Raw) -> None:
+        """Take in an object as an answer showed it: older changes of others may come later. An older version changes nothing."""
         key = key_of(raw)
         if raw["metadata"].get("deletionTimestamp"):
             self.drop(raw)
@@ -75,7 +82,6 @@ class Shelf:
             self._changed()
         if before is None or before.status != seen.status:
             self.statuses.announce(key)
-        self._newest = max(self._newest, seen.version)
 
     def drop(self, raw: Raw) -> None:
         """The object is gone."""
@@ -159,8 +165,8 @@ class Shelf:
         return frozenset(seen.uid for seen in self._seen.values())
 
     @property
-    def told(self) -> int:
-        """The newest version up to which readers of definitions were told of every change."""
+    def told(self) -> Mapping[str, int]:
+        """Of each namespace the newest version up to which readers of definitions were told of every change."""
         return self._newest if self._telling is None else self._told
 
     def snapshot(self) -> Snapshot:
@@ -172,7 +178,7 @@ class Shelf:
                     Problem(str(seen.key), f"{seen.key}: {seen.problem}", seen.key) for seen in self._all() if seen.problem is not None
                 ),
                 unreadable=() if self.synced.is_set() else (self._source,),
-                version=self._newest,
+                versions=dict(self._newest),
             )
         return self._snapshot
 
@@ -201,7 +207,7 @@ class Shelf:
     def _changed(self) -> None:
         self._snapshot = None
         if self._telling is None:
-            self._told = self._newest
+            self._told = dict(self._newest)
             self._telling = asyncio.get_running_loop().call_later(BATCH, self._tell)
 
     def _tell(self) -> None:

@@ -197,7 +197,7 @@ class CallersKeeper:
             answer = await self._api.patch(service_path(entry.key, "status"), body, kind=PatchType.MERGE, manager=OPERATOR)
         except (NotFound, Conflict):
             return False
-        self._shelf.put(answer)
+        self._shelf.learn(answer)
         return True
 
     async def _apply(self, key: Key, wanted: Raw) -> None:
