@@ -183,3 +183,50 @@ def test_who_may_only_write_wakeservices_wakes_and_pins_what_others_defined_and_
     one("annotate", "wakeservice/shop", "wakedock.dev/wake=now")
     with one.refused(NO_DEPLOYMENTS):
         one("patch", "wakeservice/shop", "--type=merge", '--patch={"spec": {"app": {"image": "another:1"}}}')
+
+
+@pytest.mark.parametrize(
+    "before, change, allowed, message",
+    [
+        (APP, {"idleTimeout": "1h"}, (DEPLOYMENTS, SERVICES), NO_DEPLOYMENTS),
+        (TARGET, {"idleTimeout": "1s"}, (EVERY_SCALE,), NO_SCALE),
+        (TARGET, {"service": {"name": "shop-callers"}}, (EVERY_SCALE, SERVICES), NO_CALLERS),
+    ],
+    ids=["when an app sleeps", "when a target sleeps", "callers of a target"],
+)
+def test_what_another_defined_is_changed_by_who_may_do_it_himself(
+    author: Callable[..., Author], before: Object, change: Object, allowed: tuple[Rule, ...], message: str
+):
+    one = author()
+    one.kubectl.apply(wakeservice(before))
+    words = ("patch", "wakeservice/shop", "--type=merge", f"--patch={json.dumps({'spec': change})}")
+    with one.refused(message, kind="Deployment"):
+        one(*words)
+    one.may(*allowed)
+    one(*words)
+
+
+def test_what_is_applied_again_unchanged_or_deleted_needs_no_other_right(author: Callable[..., Author]):
+    one = author()
+    one.kubectl.apply(wakeservice(APP))
+    allow(one.kubectl, "author", rule("wakeservices.wakedock.dev", "get", "patch", "delete"))
+    one("apply", "--server-side", "--filename=-", stdin=json.dumps(wakeservice(APP)))
+    one("delete", "wakeservice/shop")
+
+
+def test_who_may_only_write_status_writes_that_of_what_others_defined(author: Callable[..., Author]):
+    """As gateways do, which may create nothing."""
+    one = author()
+    one.kubectl.apply(wakeservice(CALLED))
+    allow(one.kubectl, "author", rule("wakeservices/status.wakedock.dev", "patch"))
+    written = {**wakeservice({}), "status": {"serving": "Awake"}}
+    del written["spec"]
+    one("apply", "--server-side", "--subresource=status", "--filename=-", stdin=json.dumps(written))
+    assert one.kubectl.get("wakeservice", "shop")["status"]["serving"] == "Awake"
+
+
+@pytest.mark.parametrize("spec", [APP, TARGET, STATEFUL, CALLED], ids=["an app", "a target", "a StatefulSet", "a target with callers"])
+def test_what_kubernetes_lets_editors_do_is_enough(author: Callable[..., Author], spec: Object):
+    one = author()
+    one.may(*one.kubectl.get("clusterrole", "system:aggregate-to-edit")["rules"])
+    one.create(spec)
