@@ -164,6 +164,17 @@ async def test_a_gateway_that_cannot_be_asked_is_not_waited_for_for_ever(
     await operator.until(entry, None)
 
 
+async def test_a_gateway_of_another_version_of_wakedock_is_not_waited_for_for_ever(
+    operator: Operator, gateways: Gateways, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(routed, "PATIENCE", 0.5)
+    gateways.says = {"127.0.0.1": {"versions": {KEY.namespace: 9}}, "127.0.0.2": {"version": 9}}
+    entry = operator.define(7)
+    operator.routes.pending(entry)
+    await operator.until(entry, "at-127.0.0.2: not taken over yet")
+    await operator.until(entry, None)
+
+
 async def test_an_operator_that_starts_believes_what_stands_in_the_status(operator: Operator, gateways: Gateways):
     assert operator.routes.pending(operator.define(7, routed="True")) is None
     assert gateways.asked == 0

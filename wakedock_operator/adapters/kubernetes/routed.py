@@ -124,7 +124,8 @@ class GatewayRoutes:
                 found = await response.json() if response.status == 200 else None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return None
-        return found if isinstance(found, dict) else None
+        # One of a version of WakeDock that says it otherwise is, like one that cannot be asked, not waited for.
+        return found if isinstance(found, dict) and isinstance(found.get("versions"), dict) else None
 
 
 def _late(key: Key, waiting: _Waiting, answers: _Answers, *, patient: bool) -> str | None:
