@@ -5,6 +5,7 @@ import pytest
 
 from tests.machine import DB, GATEWAY, HELLO, SHOP, Machine, in_fake_time, service
 from wakedock_operator.activator.questions import Granted, Refusal
+from wakedock_operator.core.observation import Observation
 from wakedock_operator.core.status import DrainReason, Report, ReportKind, Serving, Status
 from wakedock_operator.ports.fakes.gateways import FakeGateways
 from wakedock_operator.ports.journal import EventKind
@@ -178,6 +179,32 @@ async def test_the_intent_is_on_record_before_the_stop(machine: Machine):
     assert committed[0][1] is not None
     assert committed[0][1].instances == (instance,)
     assert machine.workloads.did("stop") == 1
+
+
+@pytest.mark.parametrize("first", ["the sleep", "the rollout"])
+async def test_a_sleep_that_was_asked_for_waits_for_a_rollout_that_begins_after_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, first: str
+):
+    observe, rolling = machine.workloads.observe, [first == "the rollout"]
+
+    async def rolls(key: Key) -> Observation:
+        return replace(await observe(key), rolling=rolling[0])
+
+    monkeypatch.setattr(machine.workloads, "observe", rolls)
+    await machine.start(service())
+    await machine.woken()
+    machine.edge.busy(HELLO, 1)
+    await machine.catalog.ask(HELLO, sleep="1")
+    await machine.until(Serving.DRAINING)
+    rolling[0] = True
+    machine.edge.busy(HELLO, 0)
+    machine.controller.edge_changed()
+    await asyncio.sleep(60)
+    if first == "the sleep":
+        assert (machine.serving(), machine.condition("SleepBlocked").reason) == (Serving.DRAINING, "RolloutInProgress")
+        rolling[0] = False
+        machine.controller.edge_changed()
+    await machine.until(Serving.ASLEEP, within=5)
 
 
 async def test_something_in_flight_at_the_last_look_keeps_from_the_stop(machine: Machine):

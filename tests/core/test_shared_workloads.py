@@ -250,9 +250,13 @@ def test_a_rollout_is_not_ended_by_idleness_nor_by_the_schedule_but_by_a_person(
 
 @pytest.mark.parametrize(
     "reason, waits",
-    [(reason, reason in {DrainReason.IDLE, DrainReason.SCHEDULED}) for reason in DrainReason if reason is not DrainReason.START_FAILED],
+    [
+        (reason, reason in {DrainReason.IDLE, DrainReason.SCHEDULED, DrainReason.REQUESTED})
+        for reason in DrainReason
+        if reason is not DrainReason.START_FAILED
+    ],
 )
-def test_a_rollout_that_begins_in_a_drain_ends_first_unless_somebody_asked_for_the_sleep(reason: DrainReason, waits: bool):
+def test_a_rollout_that_begins_in_a_drain_ends_first_unless_the_app_is_not_to_run(reason: DrainReason, waits: bool):
     drain = Drain(reason, forced=reason is not DrainReason.IDLE)
     drained = replace(status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b")), drain=drain)
     rolling = replace(runs(READY, generation=3), rolling=True)
@@ -261,6 +265,12 @@ def test_a_rollout_that_begins_in_a_drain_ends_first_unless_somebody_asked_for_t
         assert written(facts(drained, backend=replace(rolling, rolling=False)))[1] is Change.COMMIT
     else:
         assert written(facts(drained, backend=rolling))[1] is Change.COMMIT
+
+
+def test_a_rollout_in_which_somebody_asked_for_the_sleep_is_ended_by_it():
+    drained = replace(status(Stage.DRAINING, says(DRAINED), says(DRAINED, "b")), drain=Drain(DrainReason.REQUESTED, forced=True))
+    rolling = replace(runs(READY, generation=3), rolling=True)
+    assert written(facts(drained, backend=rolling, rolling_then=True))[1] is Change.COMMIT
 
 
 def test_zero_set_by_others_is_a_forced_sleep_unless_somebody_waits():

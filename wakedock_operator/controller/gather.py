@@ -62,7 +62,7 @@ class Gatherer:
         wall = self.clock.now()
         pin = None if entry is None else entry.wishes.keep_awake_until
         if status is not None:
-            memory.see(status, pin, now=now, wall=wall)
+            memory.see(status, pin, rolling=backend.rolling, now=now, wall=wall)
         self._forget_former(key)
         ended = entry is None or (status is not None and status.uid != entry.uid)
         if entry is None or ended:
@@ -92,6 +92,7 @@ class Gatherer:
             wake_wish=entry.wishes.wake,
             sleep_wish=entry.wishes.sleep,
             pinned_then=memory.pinned_then,
+            rolling_then=memory.rolling_then,
             window=window,
             dependency_sleeps=any(each.leaving for each in needed),
             dependency_gives_way=status is not None and status.overdue and any(controller.gives_way(each) for each in needed),

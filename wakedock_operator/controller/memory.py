@@ -30,7 +30,9 @@ class Memory:
     leaves: tuple[int, bool] | None = None
     """The epoch, and whether it is due for a forced sleep or on its way to one …"""
     pinned_then: datetime | None = None
-    """… and until when it was pinned when that was seen first."""
+    """… until when it was pinned when that was seen first …"""
+    rolling_then: bool = False
+    """… and whether a new version was being rolled out then."""
     fenced: int = -1
     """The epoch for which this controller fenced."""
     waiting_since: float | None = None
@@ -55,11 +57,11 @@ class Memory:
     crash: str = ""
     """The last crash that was recorded."""
 
-    def see(self, status: Status, pin: datetime | None, *, now: float, wall: datetime) -> None:
+    def see(self, status: Status, pin: datetime | None, *, rolling: bool, now: float, wall: datetime) -> None:
         """Take in `status` and its epoch; at the first sight of it after a restart its age comes from the wall clock."""
         self.read = status.uid, status.version
         if self.leaves != (status.epoch, status.leaving):
-            self.leaves, self.pinned_then = (status.epoch, status.leaving), pin
+            self.leaves, self.pinned_then, self.rolling_then = (status.epoch, status.leaving), pin, rolling
         if self.epoch == status.epoch:
             return
         age = max(0.0, (wall - status.since).total_seconds()) if self.epoch == -1 else 0.0

@@ -18,7 +18,7 @@ SILENCE = 10.0
 LIST_AGAIN = 5.0
 """Seconds after which gateways are listed again in a drain that waits for them."""
 WAITS_FOR_ROLLOUTS = frozenset({DrainReason.IDLE, DrainReason.SCHEDULED})
-"""Drains that nobody asked for just now: a rollout that begins meanwhile ends first. Who comes until then is served, as in any drain."""
+"""Drains that nobody asked for just now: a rollout ends first. Who comes until then is served, as in any drain."""
 
 
 def decide(facts: Facts, status: Status) -> Step:
@@ -47,7 +47,7 @@ def decide(facts: Facts, status: Status) -> Step:
 
 def _commit(facts: Facts, status: Status) -> Step:
     """`Asleep`, which every gateway agrees to; on one machine after a last look, and with what it is about to stop."""
-    if facts.backend.rolling and status.drain is not None and status.drain.reason in WAITS_FOR_ROLLOUTS:
+    if facts.backend.rolling and _waits_for_rollout(facts, status):
         return Rest(ROLLOUT)
     if facts.backend.failure is not None:
         # What failed before this sleep is no failure of the next start.
@@ -59,6 +59,12 @@ def _commit(facts: Facts, status: Status) -> Step:
         return LastLook()
     intent = StopIntent(tuple(i.id for i in facts.backend.live))
     return Write(change(status, Change.COMMIT, now=facts.now, stop=intent), Change.COMMIT)
+
+
+def _waits_for_rollout(facts: Facts, status: Status) -> bool:
+    """A person may end a rollout that is under way by asking for a sleep; one that begins later is the newer wish."""
+    reason = None if status.drain is None else status.drain.reason
+    return reason in WAITS_FOR_ROLLOUTS or (reason is DrainReason.REQUESTED and not facts.rolling_then)
 
 
 def _waiting_for(facts: Facts, status: Status, gateways: list[str]) -> Rest:

@@ -35,6 +35,8 @@ class Facts:
     sleep_wish: str = ""
     pinned_then: datetime | None = None
     """Until when it was pinned when the sleep that it is due for, or on its way to, was seen first."""
+    rolling_then: bool = False
+    """Whether a new version was being rolled out when that sleep was seen first."""
     window: Window | None = None
     """The schedule's present window."""
     dependants_up: tuple[Key, ...] = ()
