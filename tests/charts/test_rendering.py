@@ -102,6 +102,7 @@ def test_the_definitions_are_kept_unless_told_otherwise(render: Render):
         (("gatway.replicas=3",), "gatway"),
         (("gateway.replicas=none",), "replicas"),
         (("watchNamespaces={Team_A}",), "Team_A"),
+        (("allowedHosts.team-a={}",), "allowedHosts: team-a has an empty host; for a namespace that may have none write []"),
         (("gateway.tls.secrets={one}",), "gateway.tls.mode is Off"),
         (("gateway.trustedProxies={foo}",), 'gateway.trustedProxies: "foo" is no network'),
         (("gateway.trustedProxies={10.0.0.1,300.1.1.1/8}",), '"300.1.1.1/8" is no network'),

@@ -25,6 +25,11 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- range $namespace, $hosts := .Values.allowedHosts -}}
+{{- if has "" $hosts -}}
+{{- fail (printf "allowedHosts: %s has an empty host; for a namespace that may have none write [] in a file of values, or use --set-json" $namespace) -}}
+{{- end -}}
+{{- end -}}
 {{- if not (regexMatch "^[1-9][0-9]*([.][0-9]+)?(Ki|Mi|Gi|k|M|G)?$" (toString .Values.gateway.runtimeSize)) -}}
 {{- fail (printf "gateway.runtimeSize: %q is no size; write it as in 128Mi" (toString .Values.gateway.runtimeSize)) -}}
 {{- end -}}
