@@ -4,8 +4,10 @@ Mark modules with `pytest.mark.kubernetes`. The tests of one run share the serve
 Nothing ends a namespace, creates pods or collects what lost its owner: there are no controllers.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,18 +23,37 @@ from tests.audit import ScaleWrite, scale_writes
 CRD = Path(__file__).resolve().parents[2] / "crds" / "wakeservices.wakedock.dev.yaml"
 
 
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
-    """The administrator's kubeconfig; the WakeService definition is established. RBAC is on."""
+def built_layout() -> Layout:
+    """Where the programs are; skips where nobody has compiled them."""
     layout = Layout.chosen()
     if not built(layout):
         pytest.skip(f"there is no API server in {layout.build}: `make cluster-build` compiles it, once, with Go in about 10 minutes")
+    return layout
+
+
+def define_wakeservices(kubectl: Kubectl) -> None:
+    """Install the definition; returns when it is established."""
+    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={CRD}")
+    deadline = time.monotonic() + 30
+    # Not `kubectl wait`, which fails while there are no conditions at all.
+    while not _established(kubectl.get("customresourcedefinition", "wakeservices.wakedock.dev")):
+        assert time.monotonic() < deadline, "the definition is not established"
+        time.sleep(0.1)
+
+
+def _established(definition: dict[str, Any]) -> bool:
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return any((each["type"], each["status"]) == ("Established", "True") for each in conditions)
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
+    """The administrator's kubeconfig; the WakeService definition is established. RBAC is on."""
+    layout = built_layout()
     base = tmp_path_factory.getbasetemp()
     run = base if worker_id == "master" else base.parent  # the workers' folders lie in that of the run
     with api_server.shared(layout, run / "api-server") as kubeconfig:
-        kubectl = Kubectl(kubeconfig)
-        kubectl("apply", "--server-side", "--force-conflicts", f"--filename={CRD}")
-        kubectl("wait", "--for=condition=Established", "customresourcedefinition/wakeservices.wakedock.dev", "--timeout=30s")
+        define_wakeservices(Kubectl(kubeconfig))
         yield kubeconfig
 
 

@@ -17,7 +17,7 @@ from wakedock_operator.adapters.kubernetes.callers.record import PortRecord
 from wakedock_operator.adapters.kubernetes.catalog import PLURAL, KubernetesCatalog
 from wakedock_operator.adapters.kubernetes.children.restoring import EVERYWHERE, Leftovers
 from wakedock_operator.adapters.kubernetes.client import Api, resource_path
-from wakedock_operator.adapters.kubernetes.errors import ApiError
+from wakedock_operator.adapters.kubernetes.errors import ApiError, NotFound
 from wakedock_operator.adapters.kubernetes.events import KubernetesJournal
 from wakedock_operator.adapters.kubernetes.gateways import PodGateways
 from wakedock_operator.adapters.kubernetes.kopf_feed import KopfFeed
@@ -157,14 +157,23 @@ async def _keep(parts: Parts) -> None:
 
 async def _listed(parts: Parts) -> None:
     """Know everything once, consistently, before anything is decided."""
-    while True:
-        try:
-            parts.shelf.replace_all([raw for path in _paths(parts.settings) for raw in await parts.api.read_all(path)])
-        except ApiError as error:
-            log.warning("the WakeServices cannot be listed", error=str(error), again_in=AGAIN)
-            await asyncio.sleep(AGAIN)
-        else:
-            return
+    leftovers: asyncio.Task[None] | None = None
+    try:
+        while True:
+            try:
+                parts.shelf.replace_all([raw for path in _paths(parts.settings) for raw in await parts.api.read_all(path)])
+            except ApiError as error:
+                log.warning("the WakeServices cannot be listed", error=str(error), again_in=AGAIN)
+                if leftovers is None and isinstance(error, NotFound):
+                    # Their definition was deleted, and each of them with it. Whoever brings it back begins with none.
+                    leftovers = asyncio.create_task(_leftovers(parts).run(), name="leftovers")
+                await asyncio.sleep(AGAIN)
+            else:
+                return
+    finally:
+        if leftovers is not None:
+            leftovers.cancel()
+            await asyncio.wait({leftovers})
 
 
 @asynccontextmanager
@@ -202,12 +211,11 @@ async def _decide(parts: Parts) -> None:
             )
             record = PortRecord(parts.api, namespace=settings.namespace, name=f"{settings.lease}-ports")
             callers = CallersKeeper(parts.api, parts.shelf, parts.gateways, namespace=settings.namespace, record=record)
-            leftovers = Leftovers(parts.api, partial(_uids, parts.api), settings.watch_namespaces or (EVERYWHERE,))
             working = {
                 asyncio.create_task(controller.run(), name="deciding"),
                 asyncio.create_task(callers.run(), name="callers"),
                 asyncio.create_task(Refusals(parts.api, parts.shelf, parts.journal, parts.clock).run(), name="refusals"),
-                asyncio.create_task(leftovers.run(), name="leftovers"),
+                asyncio.create_task(_leftovers(parts).run(), name="leftovers"),
             }
             losing = asyncio.create_task(lost.wait(), name="losing")
             try:
@@ -221,8 +229,15 @@ async def _decide(parts: Parts) -> None:
                 await asyncio.wait({*working, losing})
 
 
+def _leftovers(parts: Parts) -> Leftovers:
+    return Leftovers(parts.api, partial(_uids, parts.api), parts.settings.watch_namespaces or (EVERYWHERE,))
+
+
 async def _uids(api: Api, namespace: str) -> frozenset[str]:
-    found = await api.read_all(resource_path(API_VERSION, PLURAL, namespace=namespace or None))
+    try:
+        found = await api.read_all(resource_path(API_VERSION, PLURAL, namespace=namespace or None))
+    except NotFound:
+        return frozenset()
     return frozenset(raw["metadata"]["uid"] for raw in found)
 
 

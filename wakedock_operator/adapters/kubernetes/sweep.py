@@ -53,7 +53,7 @@ class Sweep:
     """Lists everything that is watched, consistently, and compares.
 
     What is gone is forgotten; a watch that does not show in time what there is makes the process unwell. A kind that the cluster does not
-    have is not watched either.
+    have is not watched either: all that was known of it went with its definition.
     """
 
     def __init__(self, api: Api, watches: Sequence[Watched], *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -80,6 +80,7 @@ class Sweep:
             try:
                 await self._look(watched)
             except NotFound:
+                watched.forget({*watched.known()})
                 self._behind[watched] = {}
                 self._api_versions.pop(_group(watched), None)
             except ApiError as error:
