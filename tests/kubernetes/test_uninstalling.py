@@ -131,7 +131,7 @@ async def test_what_was_deleted_with_the_definition_is_found_to_be_gone(installe
     api, shelf = await connect(kubeconfig=installed.apps.kubeconfig), Shelf(lambda _: None)
     shelf.replace_all([installed.apps.get("wakeservice", "shop")])
     installed.apps("delete", CRD)
-    watched = Watched(PLURAL, f"{PLURAL}.wakedock.dev", lambda _: 0, known=shelf.uids, forget=shelf.forget)
+    watched = Watched(PLURAL, PLURAL, lambda _: 0, known=shelf.uids, forget=shelf.forget, api_version=API_VERSION)
     await Sweep(api, [watched]).once()
     await api.close()
     assert shelf.snapshot().entries == {}

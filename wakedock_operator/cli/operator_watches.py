@@ -58,7 +58,7 @@ def _definitions(heard: Heard, shelf: Shelf, namespaces: Sequence[str | None]) -
         heard.forget(uids)
         shelf.forget(uids)
 
-    return Watched(PLURAL, f"{PLURAL}.{API_VERSION.partition('/')[0]}", heard.version, namespaces, known=shelf.uids, forget=forget)
+    return Watched(PLURAL, PLURAL, heard.version, namespaces, known=shelf.uids, forget=forget, api_version=API_VERSION)
 
 
 def _followed(resource: str, watching: Watching[ShownService] | Watching[Raw], namespace: str | None, *, selector: str = "") -> Watched:

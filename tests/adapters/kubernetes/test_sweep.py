@@ -141,6 +141,19 @@ async def test_a_kind_that_the_cluster_does_not_have_is_not_missed():
     assert await operator.look() == ("deployments.apps",)
 
 
+@pytest.mark.parametrize("api_version", ["wakedock.dev/v1alpha1", ""])
+async def test_what_went_with_its_definition_is_forgotten_where_that_is_certain(operator: Operator, api_version: str):
+    """The groups of an API server that has just started may not be complete."""
+    operator.services.saw(shown("a", 5))
+    resource = "wakeservices" if api_version else "wakeservices.example.com"
+    heard = operator.services
+    watched = Watched("wakeservices", resource, heard.version, known=heard.uids, forget=heard.forget, api_version=api_version)
+    operator.sweep = Sweep(operator.server, (watched,), monotonic=operator.monotonic)  # type: ignore[arg-type]
+    operator.server.refusals = {SERVICES: NotFound(SERVICES)}
+    assert await operator.look() == ()
+    assert operator.services.uids() == (set() if api_version else {"a"})
+
+
 async def test_what_was_deleted_while_the_watch_was_broken_is_forgotten(operator: Operator):
     operator.server.objects[SERVICES] = {"a": 5}
     operator.services.saw(shown("a", 5))

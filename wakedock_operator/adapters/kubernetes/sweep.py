@@ -47,13 +47,16 @@ class Watched:
     """The uids of what is taken to be there."""
     forget: Callable[[Iterable[str]], None] = _nothing
     """Called with uids that are known but gone."""
+    api_version: str = ""
+    """`GROUP/VERSION` where it is known. Else it is asked for, and a group that is not found says nothing about its objects: an API server
+    that has just started may not have found all of them yet."""
 
 
 class Sweep:
     """Lists everything that is watched, consistently, and compares.
 
     What is gone is forgotten; a watch that does not show in time what there is makes the process unwell. A kind that the cluster does not
-    have is not watched either: all that was known of it went with its definition.
+    have is not watched either: what was known of it went with its definition.
     """
 
     def __init__(self, api: Api, watches: Sequence[Watched], *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -80,7 +83,8 @@ class Sweep:
             try:
                 await self._look(watched)
             except NotFound:
-                watched.forget({*watched.known()})
+                if watched.api_version:
+                    watched.forget({*watched.known()})
                 self._behind[watched] = {}
                 self._api_versions.pop(_group(watched), None)
             except ApiError as error:
@@ -98,7 +102,8 @@ class Sweep:
         there: dict[str, int] = {}
         query = {"labelSelector": watched.selector} if watched.selector else {}
         for namespace in watched.namespaces:
-            path = resource_path(await self._api_version(_group(watched)), watched.resource.partition(".")[0], namespace=namespace)
+            api_version = watched.api_version or await self._api_version(_group(watched))
+            path = resource_path(api_version, watched.resource.partition(".")[0], namespace=namespace)
             async for page, _ in self._api.metadata_pages(path, **query):
                 there |= {raw["metadata"]["uid"]: int(raw["metadata"]["resourceVersion"]) for raw in page}
         gone = known - there.keys()
