@@ -79,7 +79,7 @@ async def test_activators_killed_while_they_hold(wakedock: Installation, kubectl
             assert held > 0
             await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=90s")
 
-    await under_load(wakedock, kubectl, ledger, end, env={"START_DELAY": "1s"})
+    await under_load(wakedock, kubectl, ledger, end, env={"START_DELAY": "2s"})
 
 
 async def test_a_gateway_that_is_evicted(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):

@@ -1,7 +1,6 @@
 """Installing, upgrading and taking away, with apps that go on."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -30,12 +29,10 @@ async def test_an_upgrade_of_the_chart_under_load(wakedock: Installation, kubect
             upgrading = asyncio.create_task(asyncio.to_thread(wakedock.install))
             while name in await asyncio.to_thread(wakedock.gateways):
                 await asyncio.sleep(0.2)
-            began = time.monotonic()
             await asyncio.sleep(drain / 2)
             await websocket.send("still there")
             assert await websocket.recv() == "still there"
             await websocket.wait_closed()
-            assert drain - 1 <= time.monotonic() - began < drain + 5
             await upgrading
 
     await under_load(wakedock, kubectl, ledger, upgrade)
