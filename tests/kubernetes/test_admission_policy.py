@@ -72,15 +72,28 @@ def wakeservice(spec: Object) -> Object:
     return {"apiVersion": API_VERSION, "kind": "WakeService", "metadata": {"name": "shop"}, "spec": spec}
 
 
+@pytest.fixture(scope="module")
+def policies() -> dict[tuple[str, ...], str]:
+    """By the values of a chart the label of the namespaces in which its policy is in force: it takes seconds until one is."""
+    return {}
+
+
 @pytest.fixture
-def author(api: Path, namespace: str, render: Render) -> Callable[..., Author]:
-    """An author in the test's namespace, for which alone the policy of a chart with these values is in force."""
+def author(api: Path, namespace: str, render: Render, policies: dict[tuple[str, ...], str]) -> Callable[..., Author]:
+    """An author in the test's namespace, in which the policy of a chart with these values is in force."""
     admin, kubectl = Kubectl(api), Kubectl(api, namespace)
 
-    def under(*values: str) -> Author:
+    def apply(values: tuple[str, ...]) -> str:
         policy, binding = (each for each in render(*values, namespace=namespace) if each["kind"].startswith("ValidatingAdmissionPolicy"))
-        binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+        name = policy["metadata"]["name"] = binding["metadata"]["name"] = binding["spec"]["policyName"] = f"authors-{uuid4().hex[:12]}"
+        binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": {"policy": name}}}
         admin.apply(policy, binding)
+        return name
+
+    def under(*values: str) -> Author:
+        if values not in policies:
+            policies[values] = apply(values)
+        admin("label", "namespace", namespace, f"policy={policies[values]}")
         made = Author(kubectl)
         made.may()
         deadline = time.monotonic() + 30
