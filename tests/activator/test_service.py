@@ -137,6 +137,15 @@ def test_a_start_that_was_given_up_is_refused_for_the_back_off_of_the_status_onc
     assert hello.refused_until == 18.0
 
 
+def test_what_runs_again_by_the_word_of_the_status_is_waited_for(hello: Service):
+    """Somebody mended and scaled it: a question before the first answer here is held, and not answered with what failed before."""
+    given_up = Drain(DrainReason.START_FAILED, forced=True, cause=CAUSE, backoff=60.0)
+    hello.adopted(status(Serving.ASLEEP, given_up), 10.0)
+    assert hello.refusal(15.0) is not None
+    hello.adopted(status(Serving.AWAKE), 15.0)
+    assert (told(hello), hello.refusal(15.0)) == ((None, 0.0), None)
+
+
 def test_asleep_nothing_has_answered(hello: Service):
     hello.answered = "one"
     hello.adopted(status(Serving.AWAKE), 10.0)

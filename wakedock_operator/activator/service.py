@@ -141,6 +141,10 @@ class Service:
         self.draining = None
         if status.serving is Serving.ASLEEP:
             self.answered = None
+        if status.serving is Serving.AWAKE:
+            # It runs: whatever a start failed for before keeps nobody from waiting for the first answer here.
+            self.failure = None
+            self.refused_until = 0.0
         if status.serving is not Serving.AWAKE and self.attempt is not None:
             self.attempt.announced = False
         drain = status.drain
