@@ -32,7 +32,7 @@ def test_a_template_changed_at_zero_is_what_wakes(wakedock: Installation, kubect
     kubectl("set", "env", "deployment/shop", "VERSION=2")
     assert ask(wakedock.address, shop.host)[0] == 200
     shop.until("Awake", after=asleep["epoch"])
-    (pod,) = kubectl.get("pods", "--selector=app=shop", "--field-selector=status.phase=Running")["items"]
+    (pod,) = (each for each in kubectl.get("pods", "--selector=app=shop")["items"] if "deletionTimestamp" not in each["metadata"])
     assert {"name": "VERSION", "value": "2"} in pod["spec"]["containers"][0]["env"]
 
 
