@@ -29,11 +29,15 @@ def test_a_template_changed_at_zero_is_what_wakes(wakedock: Installation, kubect
     kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
     shop = Seen(kubectl, "shop")
     asleep = shop.ready()
+    kubectl("wait", "--for=jsonpath={.spec.replicas}=0", "deployment/shop", "--timeout=30s")
     kubectl("set", "env", "deployment/shop", "VERSION=2")
-    assert ask(wakedock.address, shop.host)[0] == 200
+    changed = kubectl.get("deployment", "shop")["metadata"]["generation"]
+    kubectl("wait", f"--for=jsonpath={{.status.observedGeneration}}={changed}", "deployment/shop", "--timeout=30s")
+    status, name = ask(wakedock.address, shop.host)
+    assert status == 200
     shop.until("Awake", after=asleep["epoch"])
-    (pod,) = (each for each in kubectl.get("pods", "--selector=app=shop")["items"] if "deletionTimestamp" not in each["metadata"])
-    assert {"name": "VERSION", "value": "2"} in pod["spec"]["containers"][0]["env"]
+    answered = kubectl.get("pod", name.decode().strip())
+    assert {"name": "VERSION", "value": "2"} in answered["spec"]["containers"][0].get("env", ())
 
 
 async def test_restarts_of_the_app_under_load(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
