@@ -40,10 +40,10 @@ def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def render(helm: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
-    """Renders the chart with values given as `--set` words; a failure fails the test with Helm's words."""
+    """Renders the chart with values given as `--set` words, or as whole flags; a failure fails the test with Helm's words."""
 
     def made(*values: str, namespace: str = "wakedock") -> list[Object]:
-        settings = [f"--set={value}" for value in values]
+        settings = [value if value.startswith("--") else f"--set={value}" for value in values]
         ended = helm("template", "wakedock", str(CHART), f"--namespace={namespace}", VERSION, *settings)
         assert ended.returncode == 0, ended.stderr
         return [each for each in yaml.safe_load_all(ended.stdout) if each]

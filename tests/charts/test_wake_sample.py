@@ -48,7 +48,7 @@ def asked(objects: list[Object]) -> tuple[tuple[str, ...], str, str]:
         (SECRETS, ((), "http://wakedock-test.wakedock:80/copyright", "wakedock-test.wakedock")),
         (("allowedHosts.wakedock={*.a.test}",), ((), "http://wakedock-test.wakedock:80/copyright", "wakedock-test.wakedock")),
         (
-            ("allowedHosts.*={}", "watchNamespaces={team-a}"),
+            ('--set-json=allowedHosts={"*": []}', "watchNamespaces={team-a}"),
             ((), "http://wakedock-test.team-a:80/copyright", "wakedock-test.team-a"),
         ),
     ],
