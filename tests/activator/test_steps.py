@@ -61,6 +61,19 @@ async def test_what_the_last_probe_found_is_known(slow: Machine):
 # Grants
 
 
+async def test_what_answers_at_an_address_that_a_probe_found_is_granted_without_another_look(slow: Machine):
+    await slow.start(service())
+    client = slow.ask()
+    await slow.settle()
+    await slow.kill("controller")
+    looks = slow.workloads.looks
+    instance = slow.workloads.appear(HELLO, addressed=False)
+    slow.workloads.answer(HELLO, instance, ProbeResult(ready=True, detail="HTTP 200", address="127.0.0.1:4242"))
+    assert await client == Granted()
+    assert slow.edge.steering(HELLO) == "127.0.0.1:4242"
+    assert slow.workloads.looks == looks + 1
+
+
 async def test_a_wake_is_recorded_and_timed_by_phase(slow: Machine):
     await slow.start(service())
     client = slow.ask(path="/cart")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.core.situations import ENDING, EPOCH, READY, STARTING, runs, says, status, stopped
 from wakedock_operator.core.gateway import (
+    TURN,
     Adopt,
     Facts,
     Fence,
@@ -75,6 +76,24 @@ AWAKE = [
     pytest.param(facts(Stage.AWAKE, idle=True), Say(IDLE, holding=False), id="Sleep 1: idleness is reported"),
     pytest.param(facts(Stage.AWAKE, says(IDLE), idle=True), rests("for a request"), id="Sleep 1: idleness is reported once"),
     pytest.param(facts(Stage.AWAKE, says(IDLE)), Say(BUSY, holding=False), id="Sleep 1: a touch takes Idle back"),
+    pytest.param(
+        facts(Stage.AWAKE, says(DRAINED, "0", epoch=EPOCH - 1), idle=True, idle_for=0.2),
+        rests("for a request"),
+        id="Sleep 1: another whose name comes first says so first",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, says(IDLE, "0"), says(BUSY, "b"), idle=True, idle_for=0.2),
+        Say(IDLE, holding=False),
+        id="Sleep 1: it has said so, and others come later",
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, says(BUSY, "0"), idle=True, idle_for=TURN), Say(IDLE, holding=False), id="Sleep 1: it has had its time"
+    ),
+    pytest.param(
+        facts(Stage.AWAKE, says(IDLE), says(BUSY, "0"), idle=True, idle_for=0.2),
+        rests("for a request"),
+        id="Sleep 1: what was said stands, whatever others say later",
+    ),
     pytest.param(
         facts(Stage.AWAKE, says(IDLE, epoch=EPOCH - 1)), rests("for idleness"), id="an Idle of an older epoch needs no taking back"
     ),

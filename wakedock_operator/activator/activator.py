@@ -207,6 +207,7 @@ class Activator:
             lasting=draining is not None and draining.lasts(now),
             quiet=draining is not None and draining.quiet,
             idle=service.idleness.idle(),
+            idle_for=service.idleness.idle_for(now),
             in_vain=status.serving is Serving.AWAKE and service.in_vain(now),
             patience_over=since is not None and now - since >= self.options.drain_patience,
             backend=service.backend,
@@ -234,6 +235,8 @@ class Activator:
         later = [t for t in times if t > now]
         if status is not None and status.serving is Serving.AWAKE:
             later.append(max(now, service.idleness.next_look()))
+            if service.idleness.idle() and (turn := gateway.TURN - service.idleness.idle_for(now)) > 0:
+                later.append(now + turn)
         return min(later, default=None)
 
     def _show(self, service: Service, status: Status) -> None:

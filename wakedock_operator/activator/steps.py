@@ -180,6 +180,8 @@ class Steps:
             service.next_probe = now if result.waited else now + self._probe_interval(service)
             return service.next_probe
         service.answered = step.instance.id
+        if result.address and service.backend is not None:
+            service.backend = service.backend.at(step.instance.id, result.address)
         if attempt is not None and attempt.answering_at is None:
             attempt.answering_at = now
         return None

@@ -30,6 +30,10 @@ class Idleness:
         """True when the last look was quiet and the time-out had passed by then."""
         return self.since is not None and self.looked is not None and self.looked - self.since >= self.timeout
 
+    def idle_for(self, now: float) -> float:
+        """Seconds since the time-out has passed; not above 0 where it has not."""
+        return 0.0 if self.since is None else now - self.since - self.timeout
+
     def next_look(self) -> float:
         """When to look again."""
         if self.looked is None:

@@ -61,6 +61,10 @@ class Observation:
         """True while something that is on its way out is still there."""
         return any(i.terminating for i in self.instances)
 
+    def at(self, instance: str, address: str) -> "Observation":
+        """This observation with the address of one instance, found out after the look."""
+        return replace(self, instances=tuple(replace(i, address=address) if i.id == instance else i for i in self.instances))
+
     def under(self, status: Status) -> "Observation":
         """This observation with every instance that the status wants stopped shown as terminating, signalled or not."""
         if status.stop is None or not any(i.id in status.stop.instances for i in self.live):

@@ -26,6 +26,8 @@ class ProbeResult:
     """It answered, but wrongly (5xx), or its readiness command failed: the cause, if the wait is given up."""
     waited: bool = False
     """Nobody could be asked yet, and the probe has waited for that a moment already: the next one may follow at once."""
+    address: str = ""
+    """Where the instance answered, where the backend finds that out after the look: requests may go there."""
 
 
 @dataclass(frozen=True, slots=True)

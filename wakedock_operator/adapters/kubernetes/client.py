@@ -85,7 +85,7 @@ class _Connections(RESTClientObject):
 
     def _create_connector(self) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(
-            limit=self.maxsize,
+            limit=0,  # `AT_ONCE` bounds requests; each watch has a connection of its own, and none may keep the others waiting
             ssl=self.ssl_context,
             socket_factory=_socket,
             ttl_dns_cache=60,

@@ -10,11 +10,12 @@ from dataclasses import replace
 from wakedock_operator.core.status import ReportKind, Serving, Status
 
 from . import asleep, awake, draining
-from .facts import Facts
+from .facts import TURN, Facts
 from .memory import Memory, adopt, keeps_look
 from .steps import Adopt, Fence, Grant, LookInFlight, Observe, Probe, Refuse, Rest, Say, Start, Steer, Step
 
 __all__ = [
+    "TURN",
     "Adopt",
     "Facts",
     "Fence",

@@ -37,7 +37,7 @@ def _news(facts: Facts, *, unanswered: bool) -> Step | None:
     """*Sleep* 1: that an awake service is idle, or not any more; and whether requests wait in vain, which holds until something answers."""
     said = facts.said
     if facts.idle and not facts.asked:
-        return None if said is ReportKind.IDLE else Say(ReportKind.IDLE, holding=False)
+        return None if said is ReportKind.IDLE or facts.others_come_first else Say(ReportKind.IDLE, holding=False)
     if said is ReportKind.IDLE:
         return Say(ReportKind.BUSY, holding=facts.held)
     told = facts.said_holding

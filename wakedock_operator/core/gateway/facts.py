@@ -1,11 +1,15 @@
 """What a gateway knows about one service when it decides."""
 
+import math
 from dataclasses import dataclass
 
 from wakedock_operator.core.observation import Instance, Observation
 from wakedock_operator.core.status import ReportKind, Status
 
 from .memory import Memory
+
+TURN = 1.0
+"""Seconds for which a gateway that is idle lets others say first that they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class Facts:
     """This drain: steered to the hold, an answered look, the quiet moment, then one zero."""
     idle: bool = False
     """The idle time-out has passed without a request."""
+    idle_for: float = math.inf
+    """Seconds since then."""
     in_vain: bool = False
     """Something waits here for so long, although the service is `Awake`, that those who read the status are told."""
     patience_over: bool = False
@@ -70,6 +76,12 @@ class Facts:
         entry = self.status.entry_of(self.gateway)
         said = entry is not None and entry.epoch == self.memory.epoch and entry.overdue
         return said or (self.dependency_sleeps and self.patience_over)
+
+    @property
+    def others_come_first(self) -> bool:
+        """Gateways whose names come first are about to say that they are idle too: written at the same moment, one report is refused."""
+        others = (entry for entry in self.status.gateways if entry.gateway < self.gateway)
+        return self.idle_for < TURN and any(self.status.report_of(entry.gateway) is not ReportKind.IDLE for entry in others)
 
     @property
     def target(self) -> Instance | None:

@@ -52,6 +52,8 @@ class FakeWorkloads:
         self.bypassed: dict[Key, Sequence[str]] = {}
         self.unmakeable: dict[Key, str] = {}
         """Why `ensure` cannot make what is asked for, as long as it stands here."""
+        self.looks = 0
+        """Calls of `observe`."""
         self.made: list[Key] = []
         """Every call of `ensure`, in order."""
         self._workloads: dict[Key, _Workload] = {}
@@ -63,14 +65,14 @@ class FakeWorkloads:
 
     # What a test decides.
 
-    def appear(self, key: Key) -> str:
-        """The backend brings the instance that is asked for; returns its id."""
+    def appear(self, key: Key, *, addressed: bool = True) -> str:
+        """The backend brings the instance that is asked for; returns its id. An address that it does not have yet is found by a probe."""
         workload = self._workloads[key]
         assert workload.desired == 1, f"nobody asked for an instance of {key}"  # noqa: S101 - a mistake of the test
         assert not workload.instances, f"{key} has an instance already"  # noqa: S101
         self._born[key] += 1
         name = f"{key.name}-{self._born[key]}"
-        workload.instances[name] = Instance(id=name, address=f"127.0.0.1:{20_000 + self._born[key]}")
+        workload.instances[name] = Instance(id=name, address=f"127.0.0.1:{20_000 + self._born[key]}" if addressed else "")
         workload.started_from = workload.definition
         self._changes.announce(key)
         return name
@@ -157,6 +159,7 @@ class FakeWorkloads:
 
     async def observe(self, key: Key) -> Observation:
         """See Workloads."""
+        self.looks += 1
         workload = self._workloads[key]
         instances = tuple(workload.instances.values())
         live = [each for each in instances if not each.terminating]
@@ -210,7 +213,9 @@ class FakeWorkloads:
         if present is None or present.terminating:
             return ProbeResult(ready=False, detail="the instance is gone")
         result = workload.answers.get(instance, NOT_YET)
-        if result.ready and not present.ready:
+        if result.ready and result.address and not present.address:
+            workload.instances[instance] = replace(present, ready=True, address=result.address)
+        elif result.ready and not present.ready:
             workload.instances[instance] = replace(present, ready=True)
             self._changes.announce(key)
         return result

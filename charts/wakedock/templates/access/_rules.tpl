@@ -41,10 +41,10 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [list]
-# A pod that starts is followed by its name, until it has an address.
+# How far a start has come: the pods of one workload, by its selector, for as long as somebody waits for it.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # The address of an app that stays.
 - apiGroups: [""]
   resources: [services]
@@ -86,10 +86,10 @@ The comment above each rule says why; docs/reference/rbac.md is made of them. */
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [list, create, patch, delete]
-# Whether an app runs, and why one does not. A pod that the operator itself waits for is followed by its name.
+# Whether an app runs, and why one does not: the pods of one workload, by its selector, while it starts or ends.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # The last line of an app that failed.
 - apiGroups: [""]
   resources: [pods/log]

@@ -63,4 +63,4 @@ def _own_way(service: WakeService) -> HttpReadiness | TcpReadiness | None:
 
 
 READY = ProbeResult(ready=True, detail="the pod is Ready")
-NOT_READY = ProbeResult(ready=False, detail="the pod is not Ready yet", waited=True)
+NOT_READY = ProbeResult(ready=False, detail="the pod is not Ready yet")

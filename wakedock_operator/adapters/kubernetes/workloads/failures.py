@@ -31,8 +31,17 @@ def failure_of(seen: Seen, *, answered: Container[str] = ()) -> Failure | None:
     live = [pod for pod in seen.newest if not terminating(pod)]
     if seen.desired == 0 or any(ready(pod) or uid(pod) in answered for pod in live):
         return None
-    causes = (*_of_pods(live), *_of_controllers(seen))
+    causes = (*(cause for pod in live for cause in of_pod(pod)), *_of_controllers(seen))
     return next((cause for cause in causes if not cause.healable), None) or next(iter(causes), None)
+
+
+def of_pod(pod: Document) -> Iterator[Failure]:
+    """What keeps this pod from running, by its own status."""
+    yield from _scheduling(pod)
+    for container in (*(status(pod).get("initContainerStatuses") or ()), *(status(pod).get("containerStatuses") or ())):
+        cause = _of_container(pod, container)
+        if cause is not None:
+            yield cause
 
 
 def denial(message: str) -> FailureReason:
@@ -56,15 +65,6 @@ def _of_controllers(seen: Seen) -> Iterator[Failure]:
             message = str(found.get("message", ""))
             reason = denial(message)
             yield Failure(f"{attempt}/replicas", reason, f"no pod can be created: {message}", healable=reason is FailureReason.QUOTA)
-
-
-def _of_pods(pods: list[Document]) -> Iterator[Failure]:
-    for pod in pods:
-        yield from _scheduling(pod)
-        for container in (*(status(pod).get("initContainerStatuses") or ()), *(status(pod).get("containerStatuses") or ())):
-            cause = _of_container(pod, container)
-            if cause is not None:
-                yield cause
 
 
 def _scheduling(pod: Document) -> Iterator[Failure]:

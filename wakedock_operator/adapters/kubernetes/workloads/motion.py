@@ -1,4 +1,4 @@
-"""Another look at what is in motion, instead of a watch of every pod of the cluster."""
+"""Another look at what is in motion, where nobody tells that something has happened."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,11 +22,16 @@ class Motion:
     def __repr__(self) -> str:
         return f"Motion({', '.join(map(str, self._since))})"
 
-    def moves(self, key: Key) -> None:
-        """A look found it in motion: announce it after a while."""
-        loop = asyncio.get_running_loop()
-        elapsed = loop.time() - self._since.setdefault(key, loop.time())
-        self._later(key, pause(elapsed))
+    def elapsed(self, key: Key) -> float:
+        """Seconds since a look found it in motion first; 0 for what stands."""
+        now = asyncio.get_running_loop().time()
+        return now - self._since.get(key, now)
+
+    def moves(self, key: Key, *, told: bool = False) -> None:
+        """A look found it in motion: announce it after a while, a longer one where somebody tells (`told`) of what happens meanwhile."""
+        self._since.setdefault(key, asyncio.get_running_loop().time())
+        usual = pause(self.elapsed(key))
+        self._later(key, max(usual, USUAL) if told else usual)
 
     def stands(self, key: Key) -> None:
         """A look found it standing."""

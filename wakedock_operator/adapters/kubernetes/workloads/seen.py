@@ -22,6 +22,8 @@ class Seen:
     replica_sets: tuple[Document, ...] = ()
     """Of a Deployment: its own ones, newest first."""
     pods: tuple[Document, ...] = ()
+    selector: str = ""
+    """How its pods are found, as `labelSelector`; empty where they cannot be."""
 
     @property
     def newest(self) -> tuple[Document, ...]:
@@ -54,7 +56,7 @@ async def look(api: Api, kinds: Kinds, target: Target) -> Seen:
     pods = await _pods(api, target, selector)
     if target.is_stateful_set:
         pods = tuple(pod for pod in pods if controlled_by(pod, [uid(workload)]))
-    return Seen(target, workload, desired, pods=pods)
+    return Seen(target, workload, desired, pods=pods, selector=selector)
 
 
 async def _look_at_deployment(api: Api, target: Target, workload: Document) -> Seen:
@@ -69,6 +71,7 @@ async def _look_at_deployment(api: Api, target: Target, workload: Document) -> S
         int(spec(workload).get("replicas", 1)),
         replica_sets=tuple(own),
         pods=tuple(pod for pod in pods if controlled_by(pod, owners)),
+        selector=selector,
     )
 
 

@@ -1,53 +1,46 @@
 """The port `Waking` over the API server: what a gateway may do with workloads."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from enum import Enum, auto
+from dataclasses import replace
 
 from wakedock_operator.adapters.kubernetes.children import replicas
 from wakedock_operator.adapters.kubernetes.client import Api
-from wakedock_operator.adapters.kubernetes.errors import Forbidden, Gone, Invalid, NotFound, Unavailable
+from wakedock_operator.adapters.kubernetes.errors import Forbidden, Invalid, NotFound, Unavailable
 from wakedock_operator.adapters.kubernetes.workloads import asking, scaling
-from wakedock_operator.adapters.kubernetes.workloads.documents import Document, generation, metadata, owned_by, status, uid, version
+from wakedock_operator.adapters.kubernetes.workloads.documents import Document, generation, owned_by, status, version
 from wakedock_operator.adapters.kubernetes.workloads.failures import denial, failure_of
-from wakedock_operator.adapters.kubernetes.workloads.instances import STABLE, ending, instance
+from wakedock_operator.adapters.kubernetes.workloads.instances import STABLE, address, ending, instance
 from wakedock_operator.adapters.kubernetes.workloads.managed_fields import scaled_by
 from wakedock_operator.adapters.kubernetes.workloads.memory import Memory
 from wakedock_operator.adapters.kubernetes.workloads.motion import Motion
+from wakedock_operator.adapters.kubernetes.workloads.pods_in_motion import Awaited, PodsInMotion
 from wakedock_operator.adapters.kubernetes.workloads.seen import Missing, Seen, look
-from wakedock_operator.adapters.kubernetes.workloads.settled import ready, rolling, settled, terminating
+from wakedock_operator.adapters.kubernetes.workloads.settled import ready, rolling, settled
 from wakedock_operator.adapters.kubernetes.workloads.stable import stable_address
-from wakedock_operator.adapters.kubernetes.workloads.targets import Kinds, Target, UnknownKind, namespaced, target_of
+from wakedock_operator.adapters.kubernetes.workloads.targets import Kinds, Target, UnknownKind, target_of
 from wakedock_operator.core.observation import Instance, Observation
 from wakedock_operator.core.status import Failure, FailureReason
 from wakedock_operator.ports.catalog import Entry
 from wakedock_operator.ports.changes import Changes
 from wakedock_operator.ports.workloads import ProbeResult
-from wakedock_operator.resource import Key, Via
+from wakedock_operator.resource import Key, Via, WakeService
 
 Lookup = Callable[[Key], Entry | None]
 """The definition of a service as it is served, with its uid; None for one that is not known. No I/O."""
 
 GONE = ProbeResult(ready=False, detail="the pod is gone")
-UNADDRESSED = ProbeResult(ready=False, detail="the pod has no address yet", waited=True)
-POD_WATCH = 0.5
-"""Seconds for which one pod is followed at most, before whoever waits for it looks around again."""
+UNADDRESSED = ProbeResult(ready=False, detail="the pod has no address yet")
+POD_WAIT = 0.5
+"""Seconds for which one pod is waited for at most, before whoever waits for it looks around again."""
+FOLLOWED_FOR = 120.0
+"""Seconds for which the pods of a workload that moves are followed. What does not stand by then is looked at every now and then."""
 REFUSED_FOR = 3.0
 """Seconds after which a refusal counts as final."""
 FORGOTTEN = 60.0
 """Seconds after which the next refusal has nothing to do with the last one."""
 RETURN_LOOK = 0.5
 """Seconds after which an API server that was away is asked again."""
-
-
-class Followed(Enum):
-    """How following a pod ended."""
-
-    MET = auto()
-    NOT_YET = auto()
-    GONE = auto()
 
 
 class KubernetesWaking:
@@ -63,6 +56,7 @@ class KubernetesWaking:
         self._kinds = Kinds(api)
         self._changes: Changes[Key] = Changes()
         self._motion = Motion(self._changes.announce)
+        self._pods = PodsInMotion(api, self._changes.announce)
         self._memories: dict[Key, Memory] = {}
 
     def __repr__(self) -> str:
@@ -71,6 +65,7 @@ class KubernetesWaking:
     def close(self) -> None:
         """No announcements any more."""
         self._motion.close()
+        self._pods.close()
 
     def announce(self, *keys: Key) -> None:
         """Something was heard about these workloads."""
@@ -99,12 +94,22 @@ class KubernetesWaking:
             return self._nothing(key, memory, Failure(f"{key}/foreign/{memory.attempts}", FailureReason.DENIED, message), foreign=True)
         memory.saw(seen)
         observation = self._observation(entry, memory, seen)
-        waits = observation.desired > 0 and not any(each.ready for each in observation.live)
-        if waits or observation.terminating or not observation.settled or not self._hears_of(target):
-            self._motion.moves(key)
-        else:
-            self._motion.stands(key)
+        self._keep_looking(target, key, seen, observation)
         return observation
+
+    def _keep_looking(self, target: Target, key: Key, seen: Seen, observation: Observation) -> None:
+        waits = observation.desired > 0 and not any(each.ready for each in observation.live)
+        if not (waits or observation.terminating) and observation.settled:
+            self._pods.leave(key)
+            if self._hears_of(target):
+                self._motion.stands(key)
+            else:
+                self._motion.moves(key)
+            return
+        followed = self._motion.elapsed(key) < FOLLOWED_FOR and self._pods.follow(key, seen, settled=observation.settled)
+        if not followed:
+            self._pods.leave(key)
+        self._motion.moves(key, told=followed and (observation.settled or observation.terminating))
 
     def _hears_of(self, target: Target) -> bool:
         """Whether somebody tells when this workload changes, or nobody need."""
@@ -132,7 +137,7 @@ class KubernetesWaking:
 
     def _nothing(self, key: Key, memory: Memory, failure: Failure, *, foreign: bool = False) -> Observation:
         memory.saw_nothing(foreign=foreign)
-        self._motion.stands(key)
+        self._stands(key)
         return Observation(desired=0, settled=True, version="", failure=failure)
 
     async def start(self, key: Key) -> None:
@@ -181,70 +186,35 @@ class KubernetesWaking:
         entry, memory = self._known(key)
         service, port = entry.service, entry.service.spec.port
         if instance == STABLE:
-            pod, address = memory.best, memory.stable
-            if pod is None or address is None or port is None:
-                return ProbeResult(ready=False, detail="there is no Service, or no pod behind it")
-            result = await asking.ask_stable(service, pod, port, address)
-            if not result.ready:
-                # It may have been made anew, with another address.
-                memory.stable = None
-            return result
+            return await self._ask_stable(service, memory)
         pod = memory.pods.get(instance)
         if pod is None:
             return GONE
-        if asking.kubernetes_decides(service, pod, port):
-            result = await self._until_ready(pod)
-        elif not status(pod).get("podIP"):
-            return await self._until_addressed(key, pod)
-        else:
-            result = await asking.ask_pod(service, pod, port)
-        if result.ready:
-            if instance not in memory.pods:
-                return GONE
-            memory.answered.add(instance)
-        return result
-
-    async def _until_addressed(self, key: Key, pod: Document) -> ProbeResult:
-        """Until the pod has an address: then the next observation shows it, and only that may be granted."""
-        found = await self._until(pod, lambda fresh: bool(status(fresh).get("podIP")))
-        if found is Followed.GONE:
+        by_itself = asking.kubernetes_decides(service, pod, port)
+        awaited = await self._pods.until(key, pod, ready if by_itself else _addressed, seconds=POD_WAIT)
+        if instance not in memory.pods or awaited is Awaited.GONE:
             return GONE
-        if found is Followed.MET:
-            self._changes.announce(key)
-        return UNADDRESSED
+        pod = memory.pods[instance] = self._pods.newest(key, memory.pods[instance])
+        if by_itself:
+            result = asking.READY if ready(pod) else asking.NOT_READY
+        else:
+            result = await asking.ask_pod(service, pod, port) if _addressed(pod) else UNADDRESSED
+        if not result.ready:
+            return replace(result, waited=awaited is Awaited.NOT_YET)
+        if instance not in memory.pods:
+            return GONE
+        memory.answered.add(instance)
+        return replace(result, address=address(pod, port))
 
-    async def _until_ready(self, pod: Document) -> ProbeResult:
-        match await self._until(pod, ready):
-            case Followed.GONE:
-                return GONE
-            case Followed.MET:
-                return asking.READY
-            case Followed.NOT_YET:
-                return asking.NOT_READY
-
-    async def _until(self, pod: Document, wanted: Callable[[Document], bool]) -> Followed:
-        """Read this one pod, then follow it by its name until it is as wanted; not for long."""
-        pods, name = namespaced("v1", metadata(pod)["namespace"], "pods"), metadata(pod)["name"]
-        try:
-            fresh = await self._api.get(f"{pods}/{name}")
-        except NotFound:
-            return Followed.GONE
-        if _ended(fresh, pod):
-            return Followed.GONE
-        if wanted(fresh):
-            return Followed.MET
-        seconds = math.ceil(POD_WATCH)
-        events = self._api.watch(pods, version=version(fresh), seconds=seconds, fieldSelector=f"metadata.name={name}")
-        try:
-            async with asyncio.timeout(POD_WATCH), aclosing(events):
-                async for kind, fresh in events:
-                    if kind == "DELETED" or (kind != "BOOKMARK" and _ended(fresh, pod)):
-                        return Followed.GONE
-                    if kind != "BOOKMARK" and wanted(fresh):
-                        return Followed.MET
-        except (TimeoutError, Gone):
-            pass
-        return Followed.NOT_YET
+    async def _ask_stable(self, service: WakeService, memory: Memory) -> ProbeResult:
+        pod, port = memory.best, service.spec.port
+        if pod is None or memory.stable is None or port is None:
+            return ProbeResult(ready=False, detail="there is no Service, or no pod behind it")
+        result = await asking.ask_stable(service, pod, port, memory.stable)
+        if not result.ready:
+            # It may have been made anew, with another address.
+            memory.stable = None
+        return result
 
     async def _count(self, entry: Entry, target: Target) -> int:
         """How many instances a start brings: what a target last had, else what the definition says."""
@@ -277,9 +247,12 @@ class KubernetesWaking:
 
     def _forget(self, key: Key) -> None:
         self._memories.pop(key, None)
+        self._stands(key)
+
+    def _stands(self, key: Key) -> None:
         self._motion.stands(key)
+        self._pods.leave(key)
 
 
-def _ended(fresh: Document, pod: Document) -> bool:
-    """Whether `pod` is on its way out, or what bears its name now is another one."""
-    return uid(fresh) != uid(pod) or terminating(fresh)
+def _addressed(pod: Document) -> bool:
+    return bool(status(pod).get("podIP"))

@@ -1,0 +1,192 @@
+"""The pods of workloads that start or end: a watch for each of these workloads, by its selector, for as long as it moves."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+
+import structlog
+
+from wakedock_operator.adapters.kubernetes.client import Api
+from wakedock_operator.adapters.kubernetes.watching import Watching
+from wakedock_operator.adapters.kubernetes.workloads.documents import Document, status, uid
+from wakedock_operator.adapters.kubernetes.workloads.failures import of_pod
+from wakedock_operator.adapters.kubernetes.workloads.seen import FINISHED, Seen
+from wakedock_operator.adapters.kubernetes.workloads.settled import ready, terminating
+from wakedock_operator.adapters.kubernetes.workloads.targets import namespaced
+from wakedock_operator.resource import Key
+
+AT_ONCE = 32
+"""Workloads that are followed at once, a connection each. Of more, those that come first; the others are looked at every now and then."""
+
+UNLOOKED = 5.0
+"""Seconds after the last look after which nobody is interested any more."""
+
+log = structlog.get_logger(__name__)
+
+
+class Awaited(Enum):
+    """How waiting for a pod ended."""
+
+    MET = auto()
+    NOT_YET = auto()
+    GONE = auto()
+    UNWATCHED = auto()
+    """Nobody would tell."""
+
+
+class PodsInMotion:
+    """Calls `announce` with a workload of which something has happened that its last look did not show."""
+
+    def __init__(self, api: Api, announce: Callable[[Key], None]) -> None:
+        self._api = api
+        self._announce = announce
+        self._followed: dict[Key, _Followed] = {}
+
+    def __repr__(self) -> str:
+        return f"PodsInMotion({', '.join(map(str, self._followed))})"
+
+    def follow(self, key: Key, seen: Seen, *, settled: bool) -> bool:
+        """It moves; this is how it looked. False where this one cannot be followed."""
+        followed = self._followed.get(key)
+        if followed is None or followed.selector != seen.selector or followed.ended:
+            self.leave(key)
+            if len(self._followed) >= AT_ONCE or not seen.selector:
+                return False
+            followed = self._followed[key] = _Followed(self._api, key, seen, lambda: self._announce(key), lambda: self.leave(key))
+        followed.looked(seen.pods, settled=settled)
+        return True
+
+    def leave(self, key: Key) -> None:
+        """It stands, or is not waited for any more."""
+        followed = self._followed.pop(key, None)
+        if followed is not None:
+            followed.close()
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        for key in tuple(self._followed):
+            self.leave(key)
+
+    def newest(self, key: Key, pod: Document) -> Document:
+        """`pod` as it was shown last."""
+        followed = self._followed.get(key)
+        return pod if followed is None else followed.pods.get(uid(pod), pod)
+
+    async def until(self, key: Key, pod: Document, wanted: Callable[[Document], bool], *, seconds: float) -> Awaited:
+        """Wait until this one is as wanted: for so long at most, and no longer than until something else is worth a look."""
+        followed = self._followed.get(key)
+        return Awaited.UNWATCHED if followed is None or followed.ended else await followed.until(pod, wanted, seconds)
+
+
+class _Followed:
+    """The pods of one workload."""
+
+    def __init__(self, api: Api, key: Key, seen: Seen, announce: Callable[[], None], forgotten: Callable[[], None]) -> None:
+        self._forgotten = forgotten
+        self._unlooked: asyncio.TimerHandle | None = None
+        self.selector = seen.selector
+        self.pods: dict[str, Document] = {}
+        self._announce = announce
+        self._told: dict[str, object] = {}
+        """What is known of each pod to those who look: the last look showed it, or an announcement has told of it."""
+        self._settled = False
+        self._ended: set[str] = set()
+        self._awaited: dict[str, Callable[[Document], bool]] = {}
+        self._moved = asyncio.Event()
+        self._announced = 0
+        watching: Watching[Document] = Watching(
+            api,
+            namespaced("v1", key.namespace, "pods"),
+            put=self._put,
+            drop=self._drop,
+            replace_all=self._replace_all,
+            selector=seen.selector,
+        )
+        self._watch = asyncio.create_task(watching.run(), name=f"pods of {key}")
+        self._watch.add_done_callback(_ended_by_mistake)
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is told any more."""
+        return self._watch.done()
+
+    def close(self) -> None:
+        """Nobody looks any more, or waits."""
+        self._watch.cancel()
+        if self._unlooked is not None:
+            self._unlooked.cancel()
+        self._news()
+
+    def looked(self, pods: Iterable[Document], *, settled: bool) -> None:
+        """What a look has shown. As long as the workload is not settled, whatever happens may be the reason that it is now."""
+        self._told |= {uid(pod): _worth_telling(pod) for pod in pods}
+        self._settled = settled
+        if self._unlooked is not None:
+            self._unlooked.cancel()
+        self._unlooked = asyncio.get_running_loop().call_later(UNLOOKED, self._forgotten)
+
+    async def until(self, pod: Document, wanted: Callable[[Document], bool], seconds: float) -> Awaited:
+        """See PodsInMotion."""
+        which, announced = uid(pod), self._announced
+        self._awaited[which] = wanted
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    newest = self.pods.get(which, pod)
+                    if which in self._ended or terminating(newest):
+                        return Awaited.GONE
+                    if wanted(newest):
+                        return Awaited.MET
+                    if self.ended or self._announced != announced:
+                        return Awaited.NOT_YET
+                    await self._moved.wait()
+        except TimeoutError:
+            return Awaited.NOT_YET
+        finally:
+            self._awaited.pop(which, None)
+
+    def _replace_all(self, pods: Iterable[Document]) -> None:
+        before, self.pods = self.pods, {uid(pod): pod for pod in pods}
+        self._ended |= before.keys() - self.pods.keys()
+        self._news(*self.pods, *(before.keys() - self.pods.keys()))
+
+    def _put(self, pod: Document) -> None:
+        self.pods[uid(pod)] = pod
+        self._news(uid(pod))
+
+    def _drop(self, pod: Document) -> None:
+        self.pods.pop(uid(pod), None)
+        self._ended.add(uid(pod))
+        self._news(uid(pod))
+
+    def _news(self, *uids: str) -> None:
+        """Tell who waits, else who looks: whatever somebody waits for needs no look."""
+        worth_a_look = [self._tell(each) for each in uids]
+        if any(worth_a_look):
+            self._announced += 1
+            self._announce()
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    def _tell(self, which: str) -> bool:
+        pod = self.pods.get(which)
+        wanted = self._awaited.get(which)
+        if wanted is not None and (pod is None or terminating(pod) or wanted(pod)):
+            return False
+        news = None if pod is None else _worth_telling(pod)
+        if self._settled and self._told.get(which) == news:
+            return False
+        self._told[which] = news
+        return True
+
+
+def _worth_telling(pod: Document) -> object:
+    """What of a pod those who look at it go by; None for one that will never run again."""
+    if status(pod).get("phase") in FINISHED:
+        return None
+    return terminating(pod), ready(pod), bool(status(pod).get("podIP")), tuple(of_pod(pod))
+
+
+def _ended_by_mistake(watch: "asyncio.Task[None]") -> None:
+    if not watch.cancelled() and (mistake := watch.exception()) is not None:
+        log.error("the pods of a workload are not followed any more", watch=watch.get_name(), exc_info=mistake)
