@@ -183,6 +183,27 @@ async def test_who_waits_for_one_lets_go_when_another_is_worth_a_look(stage: Sta
     assert await waiting is Awaited.NOT_YET
 
 
+async def test_a_look_that_is_newer_than_the_watch_counts(stage: Stage):
+    stage.server.pods = [pod("a")]
+    await stage.looks(pod("a"))
+    seen = pod("a", ip="192.0.2.7")
+    seen["metadata"]["resourceVersion"] = "7"
+    await stage.looks(seen)
+    assert await stage.waits(seen, addressed) is Awaited.MET
+    await stage.told("MODIFIED", pod("a"))  # as it was before that look
+    assert await stage.waits(seen, addressed) is Awaited.MET
+
+
+async def test_a_pod_that_is_younger_than_a_list_is_not_gone(stage: Stage):
+    stage.server.pods = []
+    followed = asyncio.create_task(stage.looks())
+    await stage.looks(pod("b"))  # before the list, which is of an earlier moment, is there
+    await followed
+    waiting = stage.waits(pod("b"), addressed)
+    await stage.told("ADDED", pod("b", ip="192.0.2.8"))
+    assert await waiting is Awaited.MET
+
+
 async def test_nobody_waits_for_longer_than_asked(stage: Stage):
     stage.server.pods = [pod("a")]
     await stage.looks(pod("a"))

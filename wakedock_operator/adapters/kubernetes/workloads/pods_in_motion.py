@@ -8,7 +8,7 @@ import structlog
 
 from wakedock_operator.adapters.kubernetes.client import Api
 from wakedock_operator.adapters.kubernetes.watching import Watching
-from wakedock_operator.adapters.kubernetes.workloads.documents import Document, status, uid
+from wakedock_operator.adapters.kubernetes.workloads.documents import Document, status, uid, version
 from wakedock_operator.adapters.kubernetes.workloads.failures import of_pod
 from wakedock_operator.adapters.kubernetes.workloads.seen import FINISHED, Seen
 from wakedock_operator.adapters.kubernetes.workloads.settled import ready, terminating
@@ -82,14 +82,17 @@ class _Followed:
     """The pods of one workload."""
 
     def __init__(self, api: Api, key: Key, seen: Seen, announce: Callable[[], None], forgotten: Callable[[], None]) -> None:
+        self.selector = seen.selector
         self._forgotten = forgotten
         self._unlooked: asyncio.TimerHandle | None = None
-        self.selector = seen.selector
+        self._closed = False
         self.pods: dict[str, Document] = {}
         self._announce = announce
         self._told: dict[str, object] = {}
         """What is known of each pod to those who look: the last look showed it, or an announcement has told of it."""
         self._settled = False
+        self._shown: set[str] = set()
+        """The uids of those that the watch has shown and not taken back."""
         self._ended: set[str] = set()
         self._awaited: dict[str, Callable[[Document], bool]] = {}
         self._moved = asyncio.Event()
@@ -108,10 +111,11 @@ class _Followed:
     @property
     def ended(self) -> bool:
         """Nothing is told any more."""
-        return self._watch.done()
+        return self._closed or self._watch.done()
 
     def close(self) -> None:
         """Nobody looks any more, or waits."""
+        self._closed = True
         self._watch.cancel()
         if self._unlooked is not None:
             self._unlooked.cancel()
@@ -119,7 +123,10 @@ class _Followed:
 
     def looked(self, pods: Iterable[Document], *, settled: bool) -> None:
         """What a look has shown. As long as the workload is not settled, whatever happens may be the reason that it is now."""
-        self._told |= {uid(pod): _worth_telling(pod) for pod in pods}
+        for pod in pods:
+            self._told[uid(pod)] = _worth_telling(pod)
+            if uid(pod) not in self._ended:
+                self.pods[uid(pod)] = _newer(pod, self.pods.get(uid(pod)))
         self._settled = settled
         if self._unlooked is not None:
             self._unlooked.cancel()
@@ -146,16 +153,22 @@ class _Followed:
             self._awaited.pop(which, None)
 
     def _replace_all(self, pods: Iterable[Document]) -> None:
-        before, self.pods = self.pods, {uid(pod): pod for pod in pods}
-        self._ended |= before.keys() - self.pods.keys()
-        self._news(*self.pods, *(before.keys() - self.pods.keys()))
+        listed = {uid(pod): _newer(pod, self.pods.get(uid(pod))) for pod in pods}
+        # What only a look has shown may be younger than this list.
+        missing = self._shown - listed.keys()
+        self._ended |= missing
+        self.pods = {which: pod for which, pod in self.pods.items() if which not in missing} | listed
+        self._shown = {*listed}
+        self._news(*listed, *missing)
 
     def _put(self, pod: Document) -> None:
-        self.pods[uid(pod)] = pod
+        self.pods[uid(pod)] = _newer(pod, self.pods.get(uid(pod)))
+        self._shown.add(uid(pod))
         self._news(uid(pod))
 
     def _drop(self, pod: Document) -> None:
         self.pods.pop(uid(pod), None)
+        self._shown.discard(uid(pod))
         self._ended.add(uid(pod))
         self._news(uid(pod))
 
@@ -185,6 +198,11 @@ def _worth_telling(pod: Document) -> object:
     if status(pod).get("phase") in FINISHED:
         return None
     return terminating(pod), ready(pod), bool(status(pod).get("podIP")), tuple(of_pod(pod))
+
+
+def _newer(pod: Document, known: Document | None) -> Document:
+    """A watch may lag behind a look, or the other way round. Versions of one cluster are compared as numbers, as Kubernetes does."""
+    return pod if known is None or int(version(pod) or 0) >= int(version(known) or 0) else known
 
 
 def _ended_by_mistake(watch: "asyncio.Task[None]") -> None:
