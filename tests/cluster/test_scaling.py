@@ -3,7 +3,7 @@
 import pytest
 
 from hack.cluster.kubectl import Kubectl
-from tests.cluster import fleet
+from tests.cluster import autoscaler, fleet
 from tests.cluster.asking import ask
 from tests.cluster.installation import Installation, Seen, reason, wakeservice
 from tests.cluster.workloads import workload
@@ -63,30 +63,44 @@ def test_what_somebody_else_scales_is_left_to_them(wakedock: Installation, kubec
 
 
 def test_an_autoscaler_decides_while_the_app_is_awake_and_rests_while_it_sleeps(wakedock: Installation, kubectl: Kubectl):
-    kubectl.apply(workload("shop", replicas=1))
-    kubectl.apply(
-        {
-            "apiVersion": "autoscaling/v2",
-            "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": "shop"},
-            "spec": {
-                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
-                "minReplicas": 2,
-                "maxReplicas": 3,
-                "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 90}}}],
-            },
-        }
-    )
-    kubectl("wait", "--for=jsonpath={.spec.replicas}=2", "deployment/shop", "--timeout=90s")
+    def waits_for(count: int) -> None:
+        kubectl("wait", f"--for=jsonpath={{.spec.replicas}}={count}", "deployment/shop", "--timeout=90s")
+
+    def wakes_to(count: int, *, after: int) -> int:
+        assert ask(wakedock.address, shop.host)[0] == 200
+        kubectl("annotate", "wakeservice/shop", "wakedock.dev/keep-awake-until=2100-01-01T00:00:00Z")
+        awake = shop.until("Awake", after=after)
+        assert (awake["wokenBy"], awake["replicas"], replicas(kubectl, "deployment/shop")) == ("Request", count, count)
+        kubectl("wait", f"--for=jsonpath={{.status.readyReplicas}}={count}", "deployment/shop", "--timeout=60s")
+        epoch: int = awake["epoch"]
+        return epoch
+
+    def sleeps(*, after: int) -> int:
+        kubectl("annotate", "wakeservice/shop", "wakedock.dev/keep-awake-until-")
+        asleep = shop.until("Asleep", after=after)
+        assert (asleep["epoch"], asleep["undone"]) == (after + 2, 0)
+        epoch: int = asleep["epoch"]
+        return epoch
+
+    kubectl.apply(workload("shop", replicas=1), autoscaler.autoscaler("shop", least=2, most=3))
+    waits_for(2)
     kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
     shop = Seen(kubectl, "shop")
-    asleep = shop.ready()
+    asleep: int = shop.ready()["epoch"]
     kubectl("wait", "--for=condition=ScalingActive=false", "horizontalpodautoscaler/shop", "--timeout=60s")
-    assert (replicas(kubectl, "deployment/shop"), shop.status()["epoch"]) == (0, asleep["epoch"])
-    assert ask(wakedock.address, shop.host)[0] == 200
-    awake = shop.until("Awake", after=asleep["epoch"])
-    assert (awake["wokenBy"], awake["replicas"], replicas(kubectl, "deployment/shop")) == ("Request", 2, 2)
-    assert shop.until("Asleep", after=awake["epoch"])["undone"] == 0
+    assert (replicas(kubectl, "deployment/shop"), shop.status()["epoch"]) == (0, asleep)
+    with autoscaler.metrics(kubectl):
+        awake = wakes_to(2, after=asleep)
+        autoscaler.uses(kubectl, "shop", autoscaler.LOADED)
+        waits_for(3)
+        kubectl("wait", "--for=jsonpath={.status.readyReplicas}=3", "deployment/shop", "--timeout=60s")
+        asleep = sleeps(after=awake)
+        awake = wakes_to(3, after=asleep)
+        autoscaler.uses(kubectl, "shop", autoscaler.IDLE)
+        waits_for(2)
+        assert (shop.status()["serving"], shop.status()["epoch"]) == ("Awake", awake)
+        asleep = sleeps(after=awake)
+    wakes_to(2, after=asleep)
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by applying", "by kubectl scale"])
