@@ -6,7 +6,8 @@ import pytest
 from tests.machine import HELLO, IDLE_TIMEOUT, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.questions import Granted, Phase, Refusal, RefusalReason
 from wakedock_operator.activator.service import IN_VAIN
-from wakedock_operator.core.status import DrainReason, FailureReason, ReportKind, Serving
+from wakedock_operator.core.gateway import TURN
+from wakedock_operator.core.status import DrainReason, FailureReason, Report, ReportKind, Serving
 from wakedock_operator.ports.fakes.workloads import NOT_YET
 from wakedock_operator.ports.journal import EventKind
 from wakedock_operator.resource import Key
@@ -230,6 +231,28 @@ async def test_a_request_takes_the_report_of_idleness_back(machine: Machine):
     machine.request()
     await machine.until(lambda: machine.said() is ReportKind.BUSY, within=IDLE_TIMEOUT)
     await machine.until(lambda: machine.said() is ReportKind.IDLE, within=1.1 * IDLE_TIMEOUT)
+
+
+@pytest.mark.parametrize("request_meanwhile", [False, True])
+async def test_a_gateway_that_lets_others_say_first_that_they_are_idle_looks_again_before_it_says_so(
+    machine: Machine, *, request_meanwhile: bool
+):
+    def idle() -> bool:
+        return machine.service().idleness.idle()
+
+    await machine.start(service(idleTimeout="1h", sleep={"mode": "Never"}))
+    await machine.woken()
+    status = machine.board.view(HELLO)
+    assert status is not None
+    assert machine.options.name > "a-gateway"
+    await machine.board.report(HELLO, status.uid, Report("a-gateway", ReportKind.BUSY, epoch=status.epoch))
+    await machine.until(idle, within=1.1 * 3600)
+    await asyncio.sleep(TURN / 2)
+    assert machine.said() is not ReportKind.IDLE
+    if request_meanwhile:
+        machine.request()
+    await asyncio.sleep(TURN)
+    assert (machine.said() is ReportKind.IDLE) is not request_meanwhile
 
 
 async def test_what_is_in_flight_keeps_awake_for_ever(machine: Machine):

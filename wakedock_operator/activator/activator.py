@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from wakedock_operator.adapters.metrics import Metrics
 from wakedock_operator.core import gateway
 from wakedock_operator.core.idleness import Idleness
-from wakedock_operator.core.status import Serving, Status
+from wakedock_operator.core.status import ReportKind, Serving, Status
 from wakedock_operator.ports.board import Board
 from wakedock_operator.ports.catalog import Catalog, Entry, Snapshot
 from wakedock_operator.ports.changes import Changes
@@ -185,7 +185,9 @@ class Activator:
             if refusal is not None:
                 service.holds.refuse(refusal)
             return None
-        await self._activity.look(service, status)
+        # What it is about to say rests on a look of this moment.
+        says = service.idleness.idle() and status.report_of(self.options.name) is not ReportKind.IDLE
+        await self._activity.look(service, status, anew=says)
         now = self.clock.monotonic()
         # A service of that name has ended and another one follows: who waits here waits for the one that follows.
         succeeded = service.entry is not None and service.entry.uid != status.uid
@@ -235,8 +237,8 @@ class Activator:
         later = [t for t in times if t > now]
         if status is not None and status.serving is Serving.AWAKE:
             later.append(max(now, service.idleness.next_look()))
-            if service.idleness.idle() and (turn := gateway.TURN - service.idleness.idle_for(now)) > 0:
-                later.append(now + turn)
+            if service.idleness.idle() and (left := gateway.turn(status, self.options.name) - service.idleness.idle_for(now)) > 0:
+                later.append(now + left)
         return min(later, default=None)
 
     def _show(self, service: Service, status: Status) -> None:

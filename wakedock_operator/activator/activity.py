@@ -17,11 +17,11 @@ class Activity:
         self._shared: tuple[float, InFlight] | None = None
         """The last list that was asked for to see idleness, and when."""
 
-    async def look(self, service: Service, status: Status) -> None:
-        """Look for activity when it is time to: a touch of the steering file, else something in flight."""
+    async def look(self, service: Service, status: Status, *, anew: bool = False) -> None:
+        """Look for activity when it is time to, or anyway (`anew`): a touch of the steering file, else something in flight."""
         now = self._clock.monotonic()
         idleness = service.idleness
-        if status.serving is not Serving.AWAKE or service.memory.epoch != status.epoch or now < idleness.next_look():
+        if status.serving is not Serving.AWAKE or service.memory.epoch != status.epoch or (now < idleness.next_look() and not anew):
             return
         touched = self._edge.touched(service.key)
         if touched:

@@ -1,6 +1,7 @@
 """When a workload that moves is looked at again, in the time of the loop."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
@@ -33,6 +34,14 @@ class Looking:
         return [later - earlier for earlier, later in pairwise(self.looks)]
 
 
+@pytest.fixture
+async def looks_by_itself() -> AsyncIterator[Motion]:
+    """Nobody looks because of what it announces."""
+    motion = Motion(lambda _: None)
+    yield motion
+    motion.close()
+
+
 async def test_looks_are_frequent_at_first_and_rare_at_what_does_not_stand_for_long():
     pauses = await Looking().pauses(3600)
     assert pauses[0] == pytest.approx(FIRST)
@@ -55,6 +64,18 @@ async def test_what_stands_is_not_looked_at_and_moves_anew_afterwards():
     await asyncio.sleep(100)
     assert len(looking.looks) == looked
     assert (await looking.pauses(10))[looked] == pytest.approx(FIRST)
+
+
+async def test_what_nobody_has_looked_at_for_long_moves_anew(looks_by_itself: Motion):
+    for _ in range(300):
+        looks_by_itself.moves(SHOP)
+        await asyncio.sleep(1)
+    assert looks_by_itself.elapsed(SHOP) == pytest.approx(300)
+    await asyncio.sleep(3600)
+    assert looks_by_itself.elapsed(SHOP) == 0
+    looks_by_itself.moves(SHOP)
+    await asyncio.sleep(1)
+    assert looks_by_itself.elapsed(SHOP) == pytest.approx(1)
 
 
 async def test_what_is_to_be_announced_once_is_announced_once():

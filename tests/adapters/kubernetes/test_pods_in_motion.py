@@ -8,7 +8,7 @@ import pytest
 
 from wakedock_operator.adapters.kubernetes.errors import ApiError, Gone, Unavailable
 from wakedock_operator.adapters.kubernetes.workloads.documents import Document, status
-from wakedock_operator.adapters.kubernetes.workloads.pods_in_motion import AT_ONCE, UNLOOKED, Awaited, PodsInMotion
+from wakedock_operator.adapters.kubernetes.workloads.pods_in_motion import AT_ONCE, PACE, UNLOOKED, UNTOLD, Awaited, PodsInMotion
 from wakedock_operator.adapters.kubernetes.workloads.seen import Seen
 from wakedock_operator.adapters.kubernetes.workloads.settled import ready
 from wakedock_operator.adapters.kubernetes.workloads.targets import Target
@@ -79,15 +79,15 @@ class Stage:
 
     async def looks(self, *pods: Object, settled: bool = True, key: Key = SHOP) -> bool:
         seen = Seen(Target(key.namespace, "apps/v1", "StatefulSet", key.name), {}, 1, pods=pods, selector="app=shop")
-        follows = self.pods.follow(key, seen, settled=settled)
-        await asyncio.sleep(0.1)
-        return follows
+        self.pods.follow(key, seen, settled=settled)
+        await asyncio.sleep(2 * PACE)
+        return self.pods.follow(key, seen, settled=settled)
 
     async def told(self, kind: str, shown: Object) -> int:
         """How often the workload is announced because of that."""
         before = len(self.announced)
         self.server.show(kind, shown)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(2 * PACE)
         return len(self.announced) - before
 
     def waits(self, for_pod: Object, wanted: Callable[[Document], bool], *, seconds: float = LONG) -> "asyncio.Task[Awaited]":
@@ -170,7 +170,7 @@ async def test_who_waits_for_what_goes_hears_of_it(stage: Stage, kind: str, show
     stage.server.pods = [pod("a")]
     await stage.looks(pod("a"))
     waiting = stage.waits(pod("a"), addressed)
-    await stage.told(kind, shown)
+    assert await stage.told(kind, shown) == 1
     assert await waiting is Awaited.GONE
     assert await stage.waits(pod("a"), addressed) is Awaited.GONE
 
@@ -212,8 +212,11 @@ async def test_nobody_waits_for_longer_than_asked(stage: Stage):
     assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
 
 
-async def test_nobody_waits_where_nobody_would_tell(stage: Stage):
-    assert await stage.waits(pod("a"), addressed) is Awaited.UNWATCHED
+async def test_where_nobody_would_tell_what_a_look_has_shown_is_all_there_is(stage: Stage):
+    assert await stage.waits(pod("a", ip="192.0.2.7"), addressed) is Awaited.MET
+    began = asyncio.get_running_loop().time()
+    assert await stage.waits(pod("a"), addressed) is Awaited.NOT_YET
+    assert asyncio.get_running_loop().time() - began == pytest.approx(UNTOLD)
 
 
 async def test_who_waits_while_the_watch_is_given_up_lets_go(stage: Stage):
@@ -240,6 +243,31 @@ async def test_an_api_server_that_was_away_shows_what_it_missed(stage: Stage):
     assert await waiting is Awaited.MET
     assert stage.announced == [SHOP]  # for the one that is gone
     assert await stage.waits(pod("b"), addressed) is Awaited.GONE
+
+
+async def test_what_happens_in_a_burst_is_told_at_once_and_once_more(stage: Stage):
+    stage.server.pods = []
+    await stage.looks()
+    for number in range(20):
+        stage.server.show("ADDED", pod(str(number)))
+        await asyncio.sleep(PACE / 100)
+    assert len(stage.announced) == 1
+    await asyncio.sleep(2 * PACE)
+    assert len(stage.announced) == 2
+
+
+async def test_it_tells_from_its_first_list_on_and_as_long_as_it_is_answered(stage: Stage):
+    seen = Seen(Target("team", "apps/v1", "StatefulSet", "shop"), {}, 1, selector="app=shop")
+    assert not stage.pods.follow(SHOP, seen, settled=True)
+    await asyncio.sleep(0.1)
+    assert stage.pods.follow(SHOP, seen, settled=True)
+    stage.server.away = True
+    stage.server.forget()
+    await asyncio.sleep(1)
+    assert not stage.pods.follow(SHOP, seen, settled=True)
+    stage.server.away = False
+    await asyncio.sleep(1)
+    assert stage.pods.follow(SHOP, seen, settled=True)
 
 
 async def test_what_nobody_looks_at_any_more_is_not_followed_for_long(stage: Stage):

@@ -48,6 +48,8 @@ class Watching(Generic[T]):
         self._version = ""
         self._told = False
         """The present watch has told something."""
+        self.failing = False
+        """The last thing that was asked was refused, or not answered."""
         self.synced = asyncio.Event()
         """Set after the first list."""
         self.last_heard = time.monotonic()
@@ -76,6 +78,7 @@ class Watching(Generic[T]):
             except Gone:
                 self._version = ""
             except ApiError as error:
+                self.failing = True
                 log.warning("the watch broke off", path=self._path, error=str(error))
             if self._told:
                 pause = FIRST_PAUSE
@@ -91,6 +94,7 @@ class Watching(Generic[T]):
         self.last_heard = time.monotonic()
         self._replace_all(found)
         self._version = version
+        self.failing = False
         self.synced.set()
 
     async def _follow(self) -> None:
@@ -98,6 +102,7 @@ class Watching(Generic[T]):
         async for kind, raw in self._api.watch(self._path, version=self._version, seconds=seconds, **self._query):
             self.last_heard = time.monotonic()
             self._told = True
+            self.failing = False
             if kind == "DELETED":
                 self._drop(self._read(raw))
             elif kind != "BOOKMARK":

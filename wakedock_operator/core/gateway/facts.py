@@ -8,8 +8,8 @@ from wakedock_operator.core.status import ReportKind, Status
 
 from .memory import Memory
 
-TURN = 1.0
-"""Seconds for which a gateway that is idle lets others say first that they are."""
+TURN, STEP = 1.0, 0.05
+"""Seconds for which a gateway that is idle lets others say first that they are, and how much longer for each whose name comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +80,9 @@ class Facts:
     @property
     def others_come_first(self) -> bool:
         """Gateways whose names come first are about to say that they are idle too: written at the same moment, one report is refused."""
-        others = (entry for entry in self.status.gateways if entry.gateway < self.gateway)
-        return self.idle_for < TURN and any(self.status.report_of(entry.gateway) is not ReportKind.IDLE for entry in others)
+        before = (entry.gateway for entry in self.status.gateways if entry.gateway < self.gateway)
+        said = all(self.status.report_of(other) is ReportKind.IDLE for other in before)
+        return not said and self.idle_for < turn(self.status, self.gateway)
 
     @property
     def target(self) -> Instance | None:
@@ -111,3 +112,8 @@ class Facts:
         if self.backend is None or not self.backend.rolling or self.backend.terminating or self.answers:
             return None
         return self.backend.stable
+
+
+def turn(status: Status, gateway: str) -> float:
+    """For how long this gateway lets others say first that they are idle; seconds since it is."""
+    return TURN + STEP * sum(entry.gateway < gateway for entry in status.gateways)

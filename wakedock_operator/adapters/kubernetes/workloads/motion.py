@@ -17,6 +17,8 @@ class Motion:
     def __init__(self, announce: Callable[[Key], None]) -> None:
         self._announce = announce
         self._since: dict[Key, float] = {}
+        self._looked: dict[Key, float] = {}
+        """When a look found it in motion first, and last."""
         self._timers: dict[Key, asyncio.TimerHandle] = {}
 
     def __repr__(self) -> str:
@@ -25,17 +27,21 @@ class Motion:
     def elapsed(self, key: Key) -> float:
         """Seconds since a look found it in motion first; 0 for what stands."""
         now = asyncio.get_running_loop().time()
-        return now - self._since.get(key, now)
+        return now - self._since.get(key, now) if self._goes_on(key, now) else 0.0
 
     def moves(self, key: Key, *, told: bool = False) -> None:
         """A look found it in motion: announce it after a while, a longer one where somebody tells (`told`) of what happens meanwhile."""
-        self._since.setdefault(key, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        if not self._goes_on(key, now):
+            self._since[key] = now
+        self._looked[key] = now
         usual = pause(self.elapsed(key))
         self._later(key, max(usual, USUAL) if told else usual)
 
     def stands(self, key: Key) -> None:
         """A look found it standing."""
         self._since.pop(key, None)
+        self._looked.pop(key, None)
         self._cancel(key)
 
     def again(self, key: Key, after: float) -> None:
@@ -46,6 +52,10 @@ class Motion:
         """No announcements any more."""
         for key in tuple(self._timers):
             self.stands(key)
+
+    def _goes_on(self, key: Key, now: float) -> bool:
+        """Whether it is the same motion: one at which nobody has looked for long is over, as far as is known."""
+        return key in self._looked and now - self._looked[key] < 2 * SLOWEST
 
     def _later(self, key: Key, after: float) -> None:
         self._cancel(key)

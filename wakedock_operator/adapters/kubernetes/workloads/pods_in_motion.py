@@ -1,6 +1,7 @@
 """The pods of workloads that start or end: a watch for each of these workloads, by its selector, for as long as it moves."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 
@@ -18,8 +19,12 @@ from wakedock_operator.resource import Key
 AT_ONCE = 32
 """Workloads that are followed at once, a connection each. Of more, those that come first; the others are looked at every now and then."""
 
-UNLOOKED = 5.0
-"""Seconds after the last look after which nobody is interested any more."""
+UNLOOKED = 15.0
+"""Seconds after the last look after which nobody is interested any more. A look may take its time itself."""
+PACE = 0.1
+"""Seconds between two announcements of one workload: a look that spans one is void."""
+UNTOLD = 0.2
+"""Seconds for which a pod is waited for where nobody would tell of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +35,6 @@ class Awaited(Enum):
     MET = auto()
     NOT_YET = auto()
     GONE = auto()
-    UNWATCHED = auto()
-    """Nobody would tell."""
 
 
 class PodsInMotion:
@@ -46,7 +49,7 @@ class PodsInMotion:
         return f"PodsInMotion({', '.join(map(str, self._followed))})"
 
     def follow(self, key: Key, seen: Seen, *, settled: bool) -> bool:
-        """It moves; this is how it looked. False where this one cannot be followed."""
+        """It moves; this is how it looked. False where nobody tells of its pods, for now or at all."""
         followed = self._followed.get(key)
         if followed is None or followed.selector != seen.selector or followed.ended:
             self.leave(key)
@@ -54,7 +57,7 @@ class PodsInMotion:
                 return False
             followed = self._followed[key] = _Followed(self._api, key, seen, lambda: self._announce(key), lambda: self.leave(key))
         followed.looked(seen.pods, settled=settled)
-        return True
+        return followed.tells
 
     def leave(self, key: Key) -> None:
         """It stands, or is not waited for any more."""
@@ -75,7 +78,12 @@ class PodsInMotion:
     async def until(self, key: Key, pod: Document, wanted: Callable[[Document], bool], *, seconds: float) -> Awaited:
         """Wait until this one is as wanted: for so long at most, and no longer than until something else is worth a look."""
         followed = self._followed.get(key)
-        return Awaited.UNWATCHED if followed is None or followed.ended else await followed.until(pod, wanted, seconds)
+        if followed is not None and not followed.ended:
+            return await followed.until(pod, wanted, seconds)
+        if wanted(pod):
+            return Awaited.MET
+        await asyncio.sleep(min(UNTOLD, seconds))
+        return Awaited.NOT_YET
 
 
 class _Followed:
@@ -97,7 +105,9 @@ class _Followed:
         self._awaited: dict[str, Callable[[Document], bool]] = {}
         self._moved = asyncio.Event()
         self._announced = 0
-        watching: Watching[Document] = Watching(
+        self._announced_at = -math.inf
+        self._due: asyncio.TimerHandle | None = None
+        self._watching: Watching[Document] = Watching(
             api,
             namespaced("v1", key.namespace, "pods"),
             put=self._put,
@@ -105,7 +115,7 @@ class _Followed:
             replace_all=self._replace_all,
             selector=seen.selector,
         )
-        self._watch = asyncio.create_task(watching.run(), name=f"pods of {key}")
+        self._watch = asyncio.create_task(self._watching.run(), name=f"pods of {key}")
         self._watch.add_done_callback(_ended_by_mistake)
 
     @property
@@ -113,13 +123,19 @@ class _Followed:
         """Nothing is told any more."""
         return self._closed or self._watch.done()
 
+    @property
+    def tells(self) -> bool:
+        """The watch has begun and goes on, as far as is known."""
+        return self._watching.synced.is_set() and not self._watching.failing
+
     def close(self) -> None:
         """Nobody looks any more, or waits."""
         self._closed = True
         self._watch.cancel()
-        if self._unlooked is not None:
-            self._unlooked.cancel()
-        self._news()
+        for timer in (self._unlooked, self._due):
+            if timer is not None:
+                timer.cancel()
+        self._move_on()
 
     def looked(self, pods: Iterable[Document], *, settled: bool) -> None:
         """What a look has shown. As long as the workload is not settled, whatever happens may be the reason that it is now."""
@@ -175,16 +191,31 @@ class _Followed:
     def _news(self, *uids: str) -> None:
         """Tell who waits, else who looks: whatever somebody waits for needs no look."""
         worth_a_look = [self._tell(each) for each in uids]
-        if any(worth_a_look):
-            self._announced += 1
-            self._announce()
+        if any(worth_a_look) and self._due is None:
+            loop = asyncio.get_running_loop()
+            wait = self._announced_at + PACE - loop.time()
+            if wait > 0:
+                self._due = loop.call_later(wait, self._announce_now)
+            else:
+                self._announce_now()
+        self._move_on()
+
+    def _announce_now(self) -> None:
+        self._due = None
+        self._announced += 1
+        self._announced_at = asyncio.get_running_loop().time()
+        self._announce()
+        self._move_on()
+
+    def _move_on(self) -> None:
+        """Whoever waits sees whether that was it."""
         self._moved.set()
         self._moved = asyncio.Event()
 
     def _tell(self, which: str) -> bool:
         pod = self.pods.get(which)
         wanted = self._awaited.get(which)
-        if wanted is not None and (pod is None or terminating(pod) or wanted(pod)):
+        if pod is not None and wanted is not None and not terminating(pod) and wanted(pod):
             return False
         news = None if pod is None else _worth_telling(pod)
         if self._settled and self._told.get(which) == news:

@@ -35,6 +35,8 @@ POD_WAIT = 0.5
 """Seconds for which one pod is waited for at most, before whoever waits for it looks around again."""
 FOLLOWED_FOR = 120.0
 """Seconds for which the pods of a workload that moves are followed. What does not stand by then is looked at every now and then."""
+UNHEARD_LOOK = 5.0
+"""Seconds between two looks at a workload that stands, where nobody tells when it changes."""
 REFUSED_FOR = 3.0
 """Seconds after which a refusal counts as final."""
 FORGOTTEN = 60.0
@@ -92,6 +94,8 @@ class KubernetesWaking:
         if entry.service.spec.app is not None and not owned_by(seen.workload, entry.uid):
             message = f"{target} exists and is not this WakeService's; rename one of them"
             return self._nothing(key, memory, Failure(f"{key}/foreign/{memory.attempts}", FailureReason.DENIED, message), foreign=True)
+        if seen.desired > 0 and memory.desired == 0:
+            self._motion.stands(key)  # a start: what ended before it has nothing to do with it
         memory.saw(seen)
         observation = self._observation(entry, memory, seen)
         self._keep_looking(target, key, seen, observation)
@@ -100,16 +104,16 @@ class KubernetesWaking:
     def _keep_looking(self, target: Target, key: Key, seen: Seen, observation: Observation) -> None:
         waits = observation.desired > 0 and not any(each.ready for each in observation.live)
         if not (waits or observation.terminating) and observation.settled:
-            self._pods.leave(key)
-            if self._hears_of(target):
-                self._motion.stands(key)
-            else:
-                self._motion.moves(key)
+            self._stands(key)
+            if not self._hears_of(target):
+                self._motion.again(key, UNHEARD_LOOK)
             return
-        followed = self._motion.elapsed(key) < FOLLOWED_FOR and self._pods.follow(key, seen, settled=observation.settled)
-        if not followed:
+        told = False
+        if self._motion.elapsed(key) < FOLLOWED_FOR:
+            told = self._pods.follow(key, seen, settled=observation.settled)
+        else:
             self._pods.leave(key)
-        self._motion.moves(key, told=followed and (observation.settled or observation.terminating))
+        self._motion.moves(key, told=told and (observation.settled or observation.terminating))
 
     def _hears_of(self, target: Target) -> bool:
         """Whether somebody tells when this workload changes, or nobody need."""
@@ -200,6 +204,7 @@ class KubernetesWaking:
         else:
             result = await asking.ask_pod(service, pod, port) if _addressed(pod) else UNADDRESSED
         if not result.ready:
+            # Where nobody could be asked, the pod was waited for.
             return replace(result, waited=awaited is Awaited.NOT_YET)
         if instance not in memory.pods:
             return GONE
