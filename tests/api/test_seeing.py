@@ -227,6 +227,30 @@ async def test_a_pin_holds_until_its_end_whatever_the_schedule_says(world: World
     assert (view.next_change.at, view.next_change.what) == (until, "its pin ends")
 
 
+@pytest.mark.parametrize(
+    "spec, wishes, expected",
+    [
+        ({}, Wishes(keep_awake_until=NOW + timedelta(hours=1)), (at(2, 12, 0) + timedelta(seconds=20), "it is started again")),
+        ({"schedule": OFFICE}, Wishes(), (at(2, 12, 0) + timedelta(seconds=20), "it is started again")),
+        ({"schedule": NIGHT}, Wishes(), None),
+        ({}, Wishes(), None),
+        ({}, Wishes(keep_awake_until=NOW + timedelta(seconds=5)), (NOW + timedelta(seconds=5), "its pin ends")),
+    ],
+    ids=["pinned", "by its schedule", "its schedule wants it asleep", "nobody wants it awake", "a pin that ends before"],
+)
+async def test_the_next_try_of_what_is_to_be_awake_is_foretold(
+    world: World, spec: dict[str, Any], wishes: Wishes, expected: tuple[datetime, str] | None
+):
+    world.catalog.define("hello", **spec)
+    world.catalog.entries[HELLO] = replace(world.catalog.entries[HELLO], wishes=wishes)
+    world.clock.moment = NOW
+    # It sleeps for two minutes.
+    drain = replace(failed(), backoff=140.0)
+    await world.show(serving=Serving.ASLEEP, drain=drain, failures=5, handled=Handled(schedule=at(2, 8)))
+    change = (await seen(world)).next_change
+    assert (change and (change.at, change.what)) == expected
+
+
 async def test_close_up_shows_history_instances_and_neighbours(world: World):
     world.catalog.define("hello", dependsOn=["db"])
     world.catalog.define("db")

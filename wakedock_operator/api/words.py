@@ -92,12 +92,26 @@ def _why_asleep(drain: Drain, service: WakeService | None) -> tuple[str, str]:
 def next_change(entry: Entry, status: Status | None, *, idle_since: datetime | None, kept_awake: bool, now: datetime) -> ChangeView | None:
     """The next change that is known in advance; None when only a request or a person can bring one, or the end of what keeps it awake."""
     pin = entry.wishes.keep_awake_until
+    changes = [*_retried(entry, status, now=now)]
     if pin is not None and pin > now:
         # Whatever its schedule says meanwhile waits for that.
-        return ChangeView(at=pin, what="its pin ends")
-    awake = status is not None and status.serving is not Serving.ASLEEP
-    changes = [*_scheduled(entry, awake=awake, now=now), *_idle(entry, status, idle_since=idle_since, kept_awake=kept_awake, now=now)]
+        changes.append(ChangeView(at=pin, what="its pin ends"))
+    else:
+        awake = status is not None and status.serving is not Serving.ASLEEP
+        changes += _scheduled(entry, awake=awake, now=now)
+        changes += _idle(entry, status, idle_since=idle_since, kept_awake=kept_awake, now=now)
     return min(changes, key=lambda change: change.at, default=None)
+
+
+def _retried(entry: Entry, status: Status | None, *, now: datetime) -> Iterator[ChangeView]:
+    """What is to be awake without a request is started again once the back-off after its failed start is over."""
+    drain = None if status is None or status.serving is not Serving.ASLEEP else status.drain
+    if status is None or drain is None or drain.reason is not DrainReason.START_FAILED or entry.service.spec.suspend:
+        return
+    pin, window = entry.wishes.keep_awake_until, window_at(entry.service.spec.schedule, now)
+    at = status.since + timedelta(seconds=drain.backoff)
+    if at > now and ((pin is not None and pin > now) or (window is not None and window.awake)):
+        yield ChangeView(at=at, what="it is started again")
 
 
 def _scheduled(entry: Entry, *, awake: bool, now: datetime) -> Iterator[ChangeView]:
