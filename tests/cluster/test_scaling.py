@@ -68,8 +68,8 @@ def test_an_autoscaler_decides_while_the_app_is_awake_and_rests_while_it_sleeps(
 
     def wakes_to(count: int, *, after: int) -> int:
         assert ask(wakedock.address, shop.host)[0] == 200
-        kubectl("annotate", "wakeservice/shop", "wakedock.dev/keep-awake-until=2100-01-01T00:00:00Z")
         awake = shop.until("Awake", after=after)
+        kubectl("annotate", "wakeservice/shop", "wakedock.dev/keep-awake-until=2100-01-01T00:00:00Z")
         assert (awake["wokenBy"], awake["replicas"], replicas(kubectl, "deployment/shop")) == ("Request", count, count)
         kubectl("wait", f"--for=jsonpath={{.status.readyReplicas}}={count}", "deployment/shop", "--timeout=60s")
         epoch: int = awake["epoch"]
@@ -84,7 +84,7 @@ def test_an_autoscaler_decides_while_the_app_is_awake_and_rests_while_it_sleeps(
 
     kubectl.apply(workload("shop", replicas=1), autoscaler.autoscaler("shop", least=2, most=3))
     waits_for(2)
-    kubectl.apply(wakeservice(kubectl.namespace, "shop", targetRef={"name": "shop"}))
+    kubectl.apply(wakeservice(kubectl.namespace, "shop", idleTimeout="5s", targetRef={"name": "shop"}))
     shop = Seen(kubectl, "shop")
     asleep: int = shop.ready()["epoch"]
     kubectl("wait", "--for=condition=ScalingActive=false", "horizontalpodautoscaler/shop", "--timeout=60s")
