@@ -101,12 +101,15 @@ class _Followed:
         self._settled = False
         self._shown: set[str] = set()
         """The uids of those that the watch has shown and not taken back."""
-        self._ended: set[str] = set()
+        self._gone: set[str] = set()
+        """The uids of those that the watch has taken back: no look of an earlier moment brings them back."""
         self._awaited: dict[str, Callable[[Document], bool]] = {}
+        """By uid, what somebody waits for."""
         self._moved = asyncio.Event()
         self._announced = 0
         self._announced_at = -math.inf
         self._due: asyncio.TimerHandle | None = None
+        """The next announcement, where one was made a moment ago."""
         self._watching: Watching[Document] = Watching(
             api,
             namespaced("v1", key.namespace, "pods"),
@@ -116,7 +119,7 @@ class _Followed:
             selector=seen.selector,
         )
         self._watch = asyncio.create_task(self._watching.run(), name=f"pods of {key}")
-        self._watch.add_done_callback(_ended_by_mistake)
+        self._watch.add_done_callback(_tell_mistake)
 
     @property
     def ended(self) -> bool:
@@ -141,7 +144,7 @@ class _Followed:
         """What a look has shown. As long as the workload is not settled, whatever happens may be the reason that it is now."""
         for pod in pods:
             self._told[uid(pod)] = _worth_telling(pod)
-            if uid(pod) not in self._ended:
+            if uid(pod) not in self._gone:
                 self.pods[uid(pod)] = _newer(pod, self.pods.get(uid(pod)))
         self._settled = settled
         if self._unlooked is not None:
@@ -156,7 +159,7 @@ class _Followed:
             async with asyncio.timeout(seconds):
                 while True:
                     newest = self.pods.get(which, pod)
-                    if which in self._ended or terminating(newest):
+                    if which in self._gone or terminating(newest):
                         return Awaited.GONE
                     if wanted(newest):
                         return Awaited.MET
@@ -172,7 +175,7 @@ class _Followed:
         listed = {uid(pod): _newer(pod, self.pods.get(uid(pod))) for pod in pods}
         # What only a look has shown may be younger than this list.
         missing = self._shown - listed.keys()
-        self._ended |= missing
+        self._gone |= missing
         self.pods = {which: pod for which, pod in self.pods.items() if which not in missing} | listed
         self._shown = {*listed}
         self._news(*listed, *missing)
@@ -185,7 +188,7 @@ class _Followed:
     def _drop(self, pod: Document) -> None:
         self.pods.pop(uid(pod), None)
         self._shown.discard(uid(pod))
-        self._ended.add(uid(pod))
+        self._gone.add(uid(pod))
         self._news(uid(pod))
 
     def _news(self, *uids: str) -> None:
@@ -236,6 +239,6 @@ def _newer(pod: Document, known: Document | None) -> Document:
     return pod if known is None or int(version(pod) or 0) >= int(version(known) or 0) else known
 
 
-def _ended_by_mistake(watch: "asyncio.Task[None]") -> None:
+def _tell_mistake(watch: "asyncio.Task[None]") -> None:
     if not watch.cancelled() and (mistake := watch.exception()) is not None:
         log.error("the pods of a workload are not followed any more", watch=watch.get_name(), exc_info=mistake)
