@@ -2,7 +2,7 @@
 
 import asyncio
 import http.client
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 from websockets.asyncio.client import connect
@@ -71,12 +71,17 @@ async def test_the_operator_killed_again_and_again_right_after_each_step(wakedoc
 async def test_activators_killed_while_they_hold(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
     shop = Seen(kubectl, "shop")
 
+    def kill_while_it_holds(name: str) -> None:
+        """At the first sight of that; where the app came up in that very moment, at the next."""
+        epoch = -1
+        while wakedock.held(name) == 0:
+            waits = partial(holds_later_than, gateway=name, epoch=epoch)
+            epoch = shop.watch(waits, timeout=90)["epoch"]
+        kill("gateway", f"--name={name}")
+
     async def end() -> None:
         for name in wakedock.gateways():
-            await asyncio.to_thread(shop.watch, held_by(name), timeout=90)
-            held = wakedock.held(name)
-            kill("gateway", f"--name={name}")
-            assert held > 0
+            await asyncio.to_thread(kill_while_it_holds, name)
             await asyncio.to_thread(wakedock.kubectl, "wait", "--for=condition=Ready", f"pod/{name}", "--timeout=90s")
 
     await under_load(wakedock, kubectl, ledger, end, env={"START_DELAY": "2s"})
@@ -180,9 +185,9 @@ def holding(status: Object) -> set[str]:
     return {each["name"] for each in status.get("gateways", ()) if each["epoch"] == status["epoch"] and each.get("holding")}
 
 
-def held_by(gateway: str) -> Callable[[Object], bool]:
-    """Whether that one does, by a status."""
-    return lambda status: gateway in holding(status)
+def holds_later_than(status: Object, *, gateway: str, epoch: int) -> bool:
+    """Whether it does, in a later epoch than that one."""
+    return status.get("epoch", -1) > epoch and gateway in holding(status)
 
 
 async def test_pods_of_the_app_evicted_again_and_again(wakedock: Installation, kubectl: Kubectl, ledger: Ledger):
