@@ -102,7 +102,7 @@ test-e2e: $(VENV)/.development ## Tests on a whole cluster: that of KUBECONFIG, 
 	$(CLUSTER) during sh -c '$(CLUSTER) images build/images/wakedock.tar build/images/caddy.tar && $(PYTEST) -m "$(E2E)" --junit-xml=$(REPORTS)/cluster.xml'
 
 .PHONY: test-oldest
-test-oldest: export WAKEDOCK_KUBERNETES = oldest
+test-oldest: export KUBERNETES_OF_TESTS = oldest
 test-oldest: $(VENV)/.development ## Tests on an API server of the oldest Kubernetes that is supported; compiles it once, needs Go
 	$(CLUSTER) build
 	$(PYTEST) -n $(WORKERS) -m "kubernetes" --junit-xml=$(REPORTS)/oldest.xml

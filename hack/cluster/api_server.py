@@ -119,7 +119,7 @@ def begin_keeper(layout: Layout, folder: Path) -> None:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     command = [sys.executable, "-m", "hack.cluster", "keep-api-server", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(TREE), "WAKEDOCK_CLUSTER": str(layout.home)}
+    environment = {**os.environ, "PYTHONPATH": str(TREE), "CLUSTER_OF_TESTS": str(layout.home)}
     keeper = os.posix_spawn(sys.executable, command, environment, file_actions=files, setsid=True)
     while not (folder / "ready").exists():
         if os.waitpid(keeper, os.WNOHANG) != (0, 0):

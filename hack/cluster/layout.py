@@ -33,8 +33,8 @@ class ClusterError(Exception):
 
 
 def default_home() -> Path:
-    """`$WAKEDOCK_CLUSTER`, else the folder `wakedock/cluster` of the user's cache: outside the tree, so that `git clean` spares it."""
-    if chosen := os.environ.get("WAKEDOCK_CLUSTER"):
+    """`$CLUSTER_OF_TESTS`, else the folder `wakedock/cluster` of the user's cache: outside the tree, so that `git clean` spares it."""
+    if chosen := os.environ.get("CLUSTER_OF_TESTS"):
         return Path(chosen).absolute()
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "wakedock" / "cluster"
@@ -59,8 +59,8 @@ class Layout:
 
     @classmethod
     def chosen(cls) -> Self:
-        """Where, and with `WAKEDOCK_KUBERNETES=oldest` in the environment of which version, the cluster is to be."""
-        return cls(default_home(), oldest=os.environ.get("WAKEDOCK_KUBERNETES") == "oldest")
+        """Where, and with `KUBERNETES_OF_TESTS=oldest` in the environment of which version, the cluster is to be."""
+        return cls(default_home(), oldest=os.environ.get("KUBERNETES_OF_TESTS") == "oldest")
 
     @property
     def builds(self) -> Path:

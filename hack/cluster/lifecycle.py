@@ -72,7 +72,7 @@ def begin_node(layout: Layout) -> None:
     layout.logs.mkdir()
     with (layout.logs / "node.log").open("w") as log:
         command = ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", sys.executable, "-m", "hack.cluster", "node"]
-        environment = {**os.environ, "WAKEDOCK_CLUSTER": str(layout.home)}
+        environment = {**os.environ, "CLUSTER_OF_TESTS": str(layout.home)}
         outer = subprocess.Popen(
             command, cwd=TREE, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
