@@ -6,7 +6,7 @@ import pytest
 from tests.machine import HELLO, IDLE_TIMEOUT, SHOP, Machine, broken, in_fake_time, service
 from wakedock_operator.activator.questions import Granted, Phase, Refusal, RefusalReason
 from wakedock_operator.activator.service import IN_VAIN
-from wakedock_operator.core.gateway import TURN
+from wakedock_operator.core.gateway import OTHERS_FIRST
 from wakedock_operator.core.status import DrainReason, FailureReason, Report, ReportKind, Serving
 from wakedock_operator.ports.fakes.workloads import NOT_YET
 from wakedock_operator.ports.journal import EventKind
@@ -247,11 +247,11 @@ async def test_a_gateway_that_lets_others_say_first_that_they_are_idle_looks_aga
     assert machine.options.name > "a-gateway"
     await machine.board.report(HELLO, status.uid, Report("a-gateway", ReportKind.BUSY, epoch=status.epoch))
     await machine.until(idle, within=1.1 * 3600)
-    await asyncio.sleep(TURN / 2)
+    await asyncio.sleep(OTHERS_FIRST / 2)
     assert machine.said() is not ReportKind.IDLE
     if request_meanwhile:
         machine.request()
-    await asyncio.sleep(TURN)
+    await asyncio.sleep(OTHERS_FIRST)
     assert (machine.said() is ReportKind.IDLE) is not request_meanwhile
 
 

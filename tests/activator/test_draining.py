@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from tests.machine import HELLO, Machine, in_fake_time, service
-from wakedock_operator.activator.draining import LAST_TURN, QUIET_ANSWERS, QUIET_MOMENT, RETRY, SLOWEST_RETRY, TURN, Draining
+from wakedock_operator.activator.draining import LAST_TURN, QUIET_ANSWERS, QUIET_MOMENT, RETRY, SLOWEST_RETRY, Draining
 from wakedock_operator.activator.options import GatewayOptions
 from wakedock_operator.activator.questions import Granted, Refusal, RefusalReason
+from wakedock_operator.core.gateway import TURN
 from wakedock_operator.core.status import DrainReason, Report, ReportKind, Serving, Status, WakeReason
 from wakedock_operator.resource import Key
 

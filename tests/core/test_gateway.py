@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.situations import ENDING, EPOCH, READY, STARTING, runs, says, status, stopped
 from wakedock_operator.core.gateway import (
-    STEP,
+    OTHERS_FIRST,
     TURN,
     Adopt,
     Facts,
@@ -88,10 +88,12 @@ AWAKE = [
         id="Sleep 1: it has said so, and others come later",
     ),
     pytest.param(
-        facts(Stage.AWAKE, says(BUSY, "0"), idle=True, idle_for=TURN + STEP), Say(IDLE, holding=False), id="Sleep 1: it has had its time"
+        facts(Stage.AWAKE, says(BUSY, "0"), idle=True, idle_for=OTHERS_FIRST + TURN),
+        Say(IDLE, holding=False),
+        id="Sleep 1: it has had its time",
     ),
     pytest.param(
-        facts(Stage.AWAKE, says(BUSY, "0"), idle=True, idle_for=TURN + STEP / 2),
+        facts(Stage.AWAKE, says(BUSY, "0"), idle=True, idle_for=OTHERS_FIRST + TURN / 2),
         rests("for a request"),
         id="Sleep 1: when that time is over, they still take turns",
     ),

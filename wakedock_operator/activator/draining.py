@@ -6,12 +6,12 @@ Dials to the hold count on the same entry, so several zeros in a row are not ask
 
 from dataclasses import dataclass
 
+from wakedock_operator.core.gateway import TURN
+
 QUIET_MOMENT = 0.1
 """At least this many seconds between the first answer and the zero."""
 QUIET_ANSWERS = 5
 """… and at least as long as this many of the slowest answers of this drain."""
-TURN = 0.05
-"""Seconds that each gateway waits longer than the one before it: those that report at the same moment would refuse each other's writes."""
 LAST_TURN = 1.0
 """No gateway waits longer than this on account of others."""
 RETRY = 0.05

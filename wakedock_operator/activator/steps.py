@@ -63,8 +63,7 @@ class Steps:
                 if answer is None or (seen := self._board.view(service.key)) is None or seen.version < answer.version:
                     pause = self._clock.monotonic() + 1.0
             case gateway.LookInFlight():
-                before = sum(report.gateway < facts.gateway for report in facts.status.gateways)
-                pause = await self._activity.drain(service, facts.status.epoch, before=before)
+                pause = await self._activity.drain(service, facts.status.epoch, before=facts.status.before(self._name))
             case gateway.Observe() | gateway.Fence() | gateway.Start() | gateway.Probe():
                 pause = await self._turn_to_workload(service, step)
             case gateway.Grant():

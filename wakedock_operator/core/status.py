@@ -272,6 +272,10 @@ class Status:
         entry = self.entry_of(gateway)
         return entry.kind if entry is not None and entry.epoch == self.epoch else None
 
+    def before(self, gateway: str) -> int:
+        """How many of the gateways that have reported come before this one: they take turns in the order of their names."""
+        return sum(entry.gateway < gateway for entry in self.gateways)
+
     def entry_of(self, gateway: str) -> Report | None:
         """The entry of `gateway`, whatever epoch it speaks about."""
         return next((r for r in self.gateways if r.gateway == gateway), None)

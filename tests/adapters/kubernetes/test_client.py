@@ -1,10 +1,12 @@
 """The way to an API server: what its answers mean, and how credentials are renewed."""
 
+import asyncio
 import datetime as dt
 import json
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -346,6 +348,32 @@ async def test_while_a_token_cannot_be_read_there_is_no_answer_and_then_there_is
         await in_cluster.get("/things")
     made.rotate("two", after=1)
     await in_cluster.get("/things")
+
+
+async def test_watches_that_stay_open_keep_no_request_waiting(tmp_path: Path):
+    ended = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            return page()(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(json.dumps(event("BOOKMARK", "6")).encode() + b"\n")
+        await ended.wait()
+        return response
+
+    made = web.Application()
+    made.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(made) as running, AsyncExitStack() as stack:
+        address = str(running.make_url("/")).rstrip("/")
+        connected = await connect(kubeconfig=kubeconfig(tmp_path, address, {"token": "one"}))
+        stack.push_async_callback(connected.close)
+        stack.callback(ended.set)
+        # More than the official client has connections for by default.
+        for _ in range(120):
+            watch = await stack.enter_async_context(aclosing(connected.watch("/things", version="5", seconds=60)))
+            assert (await anext(watch))[0] == "BOOKMARK"
+        assert (await connected.get("/things"))["items"] == []
 
 
 async def test_without_any_settings_it_is_said_what_to_name(tmp_path: Path):

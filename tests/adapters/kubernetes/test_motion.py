@@ -35,7 +35,7 @@ class Looking:
 
 
 @pytest.fixture
-async def looks_by_itself() -> AsyncIterator[Motion]:
+async def unheard() -> AsyncIterator[Motion]:
     """Nobody looks because of what it announces."""
     motion = Motion(lambda _: None)
     yield motion
@@ -66,16 +66,16 @@ async def test_what_stands_is_not_looked_at_and_moves_anew_afterwards():
     assert (await looking.pauses(10))[looked] == pytest.approx(FIRST)
 
 
-async def test_what_nobody_has_looked_at_for_long_moves_anew(looks_by_itself: Motion):
+async def test_what_nobody_has_looked_at_for_long_moves_anew(unheard: Motion):
     for _ in range(300):
-        looks_by_itself.moves(SHOP)
+        unheard.moves(SHOP)
         await asyncio.sleep(1)
-    assert looks_by_itself.elapsed(SHOP) == pytest.approx(300)
+    assert unheard.elapsed(SHOP) == pytest.approx(300)
     await asyncio.sleep(3600)
-    assert looks_by_itself.elapsed(SHOP) == 0
-    looks_by_itself.moves(SHOP)
+    assert unheard.elapsed(SHOP) == 0
+    unheard.moves(SHOP)
     await asyncio.sleep(1)
-    assert looks_by_itself.elapsed(SHOP) == pytest.approx(1)
+    assert unheard.elapsed(SHOP) == pytest.approx(1)
 
 
 async def test_what_is_to_be_announced_once_is_announced_once():

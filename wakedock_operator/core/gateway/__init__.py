@@ -10,12 +10,12 @@ from dataclasses import replace
 from wakedock_operator.core.status import ReportKind, Serving, Status
 
 from . import asleep, awake, draining
-from .facts import STEP, TURN, Facts, turn
+from .facts import OTHERS_FIRST, TURN, Facts, turn
 from .memory import Memory, adopt, keeps_look
 from .steps import Adopt, Fence, Grant, LookInFlight, Observe, Probe, Refuse, Rest, Say, Start, Steer, Step
 
 __all__ = [
-    "STEP",
+    "OTHERS_FIRST",
     "TURN",
     "Adopt",
     "Facts",

@@ -8,8 +8,10 @@ from wakedock_operator.core.status import ReportKind, Status
 
 from .memory import Memory
 
-TURN, STEP = 1.0, 0.05
-"""Seconds for which a gateway that is idle lets others say first that they are, and how much longer for each whose name comes first."""
+TURN = 0.05
+"""Seconds between the reports of two gateways that take turns: written at the same moment, one is refused."""
+OTHERS_FIRST = 1.0
+"""Seconds for which a gateway that is idle lets those before it say first that they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Facts:
 
     @property
     def others_come_first(self) -> bool:
-        """Gateways whose names come first are about to say that they are idle too: written at the same moment, one report is refused."""
+        """Gateways before this one are about to say that they are idle too."""
         before = (entry.gateway for entry in self.status.gateways if entry.gateway < self.gateway)
         said = all(self.status.report_of(other) is ReportKind.IDLE for other in before)
         return not said and self.idle_for < turn(self.status, self.gateway)
@@ -116,4 +118,4 @@ class Facts:
 
 def turn(status: Status, gateway: str) -> float:
     """For how long this gateway lets others say first that they are idle; seconds since it is."""
-    return TURN + STEP * sum(entry.gateway < gateway for entry in status.gateways)
+    return OTHERS_FIRST + TURN * status.before(gateway)

@@ -194,12 +194,12 @@ class KubernetesWaking:
         pod = memory.pods.get(instance)
         if pod is None:
             return GONE
-        by_itself = asking.kubernetes_decides(service, pod, port)
-        awaited = await self._pods.until(key, pod, ready if by_itself else _addressed, seconds=POD_WAIT)
+        kubernetes_says = asking.kubernetes_decides(service, pod, port)
+        awaited = await self._pods.until(key, pod, ready if kubernetes_says else _addressed, seconds=POD_WAIT)
         if instance not in memory.pods or awaited is Awaited.GONE:
             return GONE
         pod = memory.pods[instance] = self._pods.newest(key, memory.pods[instance])
-        if by_itself:
+        if kubernetes_says:
             result = asking.READY if ready(pod) else asking.NOT_READY
         else:
             result = await asking.ask_pod(service, pod, port) if _addressed(pod) else UNADDRESSED
